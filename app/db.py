@@ -1,0 +1,231 @@
+"""The database: one writer, many readers, and the unit of work through which everything is written.
+
+SQLite: WAL, ``synchronous=FULL``; one writer connection which is also the only checkpointer (SQLite 3.7.0 to 3.51.2 can
+corrupt a WAL when two connections write or checkpoint at once); readers are read-only connections, which a writer
+never makes wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
+
+from app.clock import Clock
+from app.domain.errors import DomainError, StorageBusy, StorageFull
+from app.domain.events import DeviceUpdated
+from app.models import casa
+
+log = logging.getLogger(__name__)
+
+WRITER_WAIT_S = 0.9
+"""How long a write waits for its turn, and again for a foreign lock; together they stay under the 2 s of RELIABILITY."""
+READERS = 8
+CACHE_KIB = 4096
+CHECKPOINT_PAGES = 1000
+WAL_MAX_BYTES = 64 << 20
+MAX_BULK = 256
+"""Rows a statement; 18 columns x 256 stay far below SQLite's 32,766 variables."""
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
+
+    ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out.
+    """
+
+    conn: Connection
+    now: datetime
+    secuencia: int
+    events: list[DeviceUpdated] = field(default_factory=list)
+
+    def next_secuencia(self) -> int:
+        """The number of the next event; the numbers of a unit that fails are given out again."""
+        self.secuencia += 1
+        return self.secuencia
+
+
+class Database:
+    """A house's database.
+
+    Args:
+        url: SQLAlchemy URL; a relative SQLite path is taken from ``folder``.
+        publish: gets the events of each committed unit, in commit order.
+    """
+
+    def __init__(self, url: str, folder: Path, clock: Clock, publish: Callable[[Sequence[DeviceUpdated]], None]) -> None:
+        self.path = sqlite_path(url, folder)
+        self._clock = clock
+        self._publish = publish
+        self._turn = threading.Lock()
+        self._writer_engine = _engine(self.path, read_only=False)
+        self._reader_engine = _engine(self.path, read_only=True)
+        self._writer: Connection | None = None
+        self.commits = 0
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
+        """Write: BEGIN IMMEDIATE, the block, COMMIT, then publish; anything raised rolls all of it back.
+
+        Raises:
+            StorageBusy: another process holds the database.
+            StorageFull: the disk is full or fails.
+        """
+        if not self._turn.acquire(timeout=WRITER_WAIT_S):
+            raise StorageBusy
+        try:
+            with translated(self._drop_writer):
+                conn = self._writer = self._writer or self._writer_engine.connect()
+                with conn.begin():
+                    last = conn.execute(_SECUENCIA).scalar_one()
+                    uow = UnitOfWork(conn, self._clock.now(), last)
+                    yield uow
+                    if uow.secuencia != last:
+                        conn.execute(_SET_SECUENCIA, {"n": uow.secuencia})
+            self.commits += 1
+            if uow.events:
+                self._publish(uow.events)
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def reader(self) -> Iterator[Connection]:
+        """Read: one snapshot, never waits for a writer, cannot write."""
+        with translated(lambda: None), self._reader_engine.connect() as conn, conn.begin():
+            yield conn
+
+    def close(self) -> None:
+        """Checkpoint and let go of the file."""
+        with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self._reader_engine.dispose()
+            self._writer_engine.dispose()
+
+    def _drop_writer(self) -> None:
+        """After an I/O error: the next unit starts on a fresh connection."""
+        if self._writer is not None:
+            self._writer.invalidate()
+            self._writer.close()
+            self._writer = None
+
+
+_SECUENCIA = select(casa.c.valor).where(casa.c.clave == "secuencia")
+_SET_SECUENCIA = update(casa).where(casa.c.clave == "secuencia").values(valor=bindparam("n"))
+
+
+def sqlite_path(url: str, folder: Path) -> Path:
+    """The file behind a SQLite URL.
+
+    Raises:
+        ValueError: for any other database; PostgreSQL comes with a later issue.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise ValueError("SQLALCHEMY_DATABASE_URI debe ser sqlite:///archivo.db")
+    return folder / parsed.database
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A bare connection with this project's pragmas; it never opens a transaction by itself."""
+    mode = "ro" if read_only else "rwc"
+    conn = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    conn.execute(f"PRAGMA busy_timeout={int(WRITER_WAIT_S * 1000)}")
+    conn.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    conn.execute("PRAGMA foreign_keys=ON")
+    if read_only:
+        conn.execute("PRAGMA wal_autocheckpoint=0")
+    else:
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.execute("PRAGMA synchronous=FULL")
+        conn.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        conn.execute(f"PRAGMA journal_size_limit={WAL_MAX_BYTES}")
+    return conn
+
+
+def _engine(path: Path, *, read_only: bool) -> Engine:
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: connect(path, read_only=read_only),
+        poolclass=QueuePool,
+        pool_size=READERS if read_only else 1,
+        max_overflow=0,
+        pool_timeout=WRITER_WAIT_S,
+    )
+    start = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(start))
+    return engine
+
+
+@contextmanager
+def translated(drop: Callable[[], None]) -> Iterator[None]:
+    """Turn what the driver raises for a lock, a full disk or a failing one into a DomainError; ``drop`` the connection
+    after an I/O error, because what it believes to be on disk may not be."""
+    try:
+        yield
+    except DBAPIError as error:
+        known = _known_fault(error)
+        if isinstance(known, StorageFull):
+            drop()
+        if known is None:
+            raise
+        raise known from error
+    except PoolTimeout:
+        raise StorageBusy from None
+
+
+_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DISK_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+
+
+def _known_fault(error: DBAPIError) -> DomainError | None:
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY_CODES:
+        return StorageBusy()
+    return StorageFull() if code in _DISK_CODES else None
+
+
+def bulk_insert(conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, upsert: bool = False) -> None:
+    """Insert rows given in the order of the table's columns, the generated ``id`` left out; with ``upsert`` the id is
+    given and a row that has it is overwritten.
+
+    Many rows a statement: ``executemany`` gives the GIL away at each row, and gets it back only when the threads that
+    decode messages let go of it (measured: docs/adr/0001).
+    """
+    done = 0
+    while done < len(rows):
+        count = _power_of_two_below(len(rows) - done)
+        flat = tuple(value for row in rows[done : done + count] for value in row)
+        conn.exec_driver_sql(_bulk_sql(table, count, upsert), flat)
+        done += count
+
+
+def _power_of_two_below(n: int) -> int:
+    return min(1 << (n.bit_length() - 1), MAX_BULK)
+
+
+@cache
+def _bulk_sql(table: Table, count: int, upsert: bool) -> str:
+    names = [c.name for c in table.columns if upsert or c.name != "id"]
+    one = f"({','.join('?' * len(names))})"
+    sql = f"INSERT INTO {table.name} ({','.join(names)}) VALUES {','.join([one] * count)}"
+    if upsert:
+        sql += " ON CONFLICT(id) DO UPDATE SET " + ",".join(f"{n}=excluded.{n}" for n in names if n != "id")
+    return sql

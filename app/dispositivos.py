@@ -1,0 +1,296 @@
+"""Use-cases of devices. Each takes a unit of work (or a connection to read), never commits, returns rows or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
+
+from app.clock import iso_z
+from app.db import UnitOfWork, bulk_insert
+from app.domain import modo
+from app.domain.dispositivo import MODELO_DEFECTO, NOMBRE_DEFECTO, TIPO_DEFECTO, Dispositivo, dump_object
+from app.domain.errors import (
+    DispositivoNotDetected,
+    DispositivoNotFound,
+    DispositivoYaReclamado,
+    SerialDuplicado,
+    VersionConflict,
+)
+from app.domain.events import DeviceUpdated
+from app.domain.filtro import FiltroLista, FiltroStream
+from app.domain.peticiones import Alta, Cambios, Reclamo
+from app.domain.reporte import Efecto, Reporte, effect
+from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, parse_encendido
+from app.historial import append_logs
+from app.models import DEVICE_COLUMNS, casa, device_of, dispositivo, row_of
+
+_ALL: Select[Any] = select(*DEVICE_COLUMNS)
+_ONE = _ALL.where(dispositivo.c.id == bindparam("id"))
+_BY_SERIALS = _ALL.where(dispositivo.c.serial_number.in_(bindparam("serials", expanding=True)))
+_BY_ID = _ALL.order_by(dispositivo.c.id)
+MAX_ID = 2**63 - 1
+
+
+def listar(conn: Connection, filtro: FiltroLista) -> list[Dispositivo]:
+    """Devices by id; the filter is laid over the whole list."""
+    query = _BY_ID
+    if filtro.reclamado is not None:
+        query = query.where(dispositivo.c.reclamado == filtro.reclamado)
+    if filtro.tipo is not None:
+        query = query.where(func.lower(dispositivo.c.tipo) == filtro.tipo.lower())
+    if filtro.estado is not None:
+        query = query.where(dispositivo.c.estado == filtro.estado)
+    found = [device_of(row) for row in conn.execute(query)]
+    return found if filtro.q is None else [d for d in found if _mentions(d, filtro.q)]
+
+
+def _mentions(d: Dispositivo, q: str) -> bool:
+    wanted = q.casefold()
+    return any(wanted in text.casefold() for text in (d.serial_number, d.nombre, d.modelo, d.descripcion))
+
+
+def no_reclamados(conn: Connection) -> list[Dispositivo]:
+    """Devices that nobody claimed, newest first."""
+    query = _ALL.where(dispositivo.c.reclamado.is_(False)).order_by(dispositivo.c.id.desc())
+    return [device_of(row) for row in conn.execute(query)]
+
+
+def obtener(conn: Connection, device_id: int) -> Dispositivo:
+    """The device.
+
+    Raises:
+        DispositivoNotFound: no device has that id.
+    """
+    row = conn.execute(_ONE, {"id": device_id}).first() if 0 < device_id <= MAX_ID else None
+    if row is None:
+        raise DispositivoNotFound
+    return device_of(row)
+
+
+def snapshot(conn: Connection, filtro: FiltroStream) -> tuple[int, list[Dispositivo]]:
+    """The matching devices and the number of the last event that they include; one snapshot of the database."""
+    query = _BY_ID
+    if filtro.serial is not None:
+        query = query.where(dispositivo.c.serial_number == filtro.serial)
+    if filtro.reclamado is not None:
+        query = query.where(dispositivo.c.reclamado == filtro.reclamado)
+    upto: int = conn.execute(select(casa.c.valor).where(casa.c.clave == "secuencia")).scalar_one()
+    return upto, [device_of(row) for row in conn.execute(query)]
+
+
+def contar_no_reclamados(conn: Connection) -> int:
+    """How many devices nobody claimed."""
+    count: int = conn.execute(
+        select(func.count()).select_from(dispositivo).where(dispositivo.c.reclamado.is_(False))
+    ).scalar_one()
+    return count
+
+
+def reclamar(uow: UnitOfWork, reclamo: Reclamo) -> Dispositivo:
+    """Make an unclaimed device the house's own: text fields overwrite, ``configuracion`` is merged key by key.
+
+    Raises:
+        DispositivoNotDetected: the serial was never seen.
+        DispositivoYaReclamado: somebody was first.
+    """
+    antes = _by_serials(uow.conn, [reclamo.serial_number]).get(reclamo.serial_number)
+    if antes is None:
+        raise DispositivoNotDetected
+    if antes.reclamado:
+        raise DispositivoYaReclamado
+    cambios = Cambios(reclamo.nombre, reclamo.tipo, reclamo.modelo, reclamo.descripcion, reclamo.configuracion)
+    return _save(uow, antes, replace(_edited(uow, antes, cambios), reclamado=True))
+
+
+def actualizar(uow: UnitOfWork, device_id: int, cambios: Cambios, *, if_match: int | None) -> Dispositivo:
+    """Edit a device under the mode rules (WIRE §3).
+
+    Raises:
+        DispositivoNotFound: no device has that id.
+        VersionConflict: ``if_match`` is given and is not the device's version.
+    """
+    antes = obtener(uow.conn, device_id)
+    if if_match is not None and if_match != antes.version:
+        raise VersionConflict(antes.version)
+    return _save(uow, antes, _edited(uow, antes, cambios))
+
+
+def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
+    """Add a device by hand; it stays unclaimed.
+
+    Raises:
+        SerialDuplicado: the serial exists.
+    """
+    if _by_serials(uow.conn, [alta.serial_number]):
+        raise SerialDuplicado
+    configuracion = dict(alta.configuracion or {})
+    on = modo.resolve(configuracion, encendido=modo.take_encendido(configuracion), estado=parse_encendido(alta.estado))
+    configuracion, estado = modo.settle(configuracion, ESTADO_DESCONOCIDO, on)
+    nuevo = replace(
+        _blank(alta.serial_number, iso_z(uow.now)),
+        nombre=alta.nombre or NOMBRE_DEFECTO,
+        tipo=alta.tipo or TIPO_DEFECTO,
+        modelo=alta.modelo or MODELO_DEFECTO,
+        descripcion=alta.descripcion or "",
+        estado=estado,
+        parametros_json=dump_object(alta.parametros or {}),
+        configuracion_json=dump_object(configuracion),
+        deseada_version=1 if configuracion else 0,
+    )
+    nuevo = _insert(uow, [nuevo])[0]
+    append_logs(uow, [(nuevo.id, nuevo.estado, nuevo.parametros_json)])
+    _announce(uow, nuevo, None, deseada=bool(configuracion))
+    return nuevo
+
+
+def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositivo:
+    """The device after an edit, not yet saved."""
+    sent = dict(cambios.configuracion or {})
+    wish = cambios.encendido if cambios.encendido is not None else modo.take_encendido(sent)
+    merged = {**antes.configuracion, **sent}
+    on = modo.resolve(merged, encendido=wish, estado=parse_encendido(cambios.estado))
+    configuracion, estado = modo.settle(merged, antes.estado, on)
+    text = dump_object(configuracion)
+    changed = text != antes.configuracion_json
+    return replace(
+        antes,
+        nombre=antes.nombre if cambios.nombre is None else cambios.nombre,
+        tipo=antes.tipo if cambios.tipo is None else cambios.tipo,
+        modelo=antes.modelo if cambios.modelo is None else cambios.modelo,
+        descripcion=antes.descripcion if cambios.descripcion is None else cambios.descripcion,
+        estado=estado,
+        configuracion_json=text,
+        deseada_version=antes.deseada_version + changed,
+        deseo_en=iso_z(uow.now) if on is not None and estado != antes.estado_reportado else antes.deseo_en,
+    )
+
+
+def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo) -> Dispositivo:
+    """Write an edited device: a new version, a log row when ``estado`` changed, an event always."""
+    despues = replace(despues, version=antes.version + 1, actualizado_en=iso_z(uow.now))
+    bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+    if despues.estado != antes.estado:
+        append_logs(uow, [(despues.id, despues.estado, despues.parametros_json)])
+    _announce(uow, despues, antes.reclamado, deseada=despues.deseada_version != antes.deseada_version)
+    return despues
+
+
+def apply_reportes(uow: UnitOfWork, reportes: Sequence[Reporte], *, grace: timedelta) -> None:
+    """A batch of accepted messages, in order: each one row in the log and one event, each device written once.
+
+    Serials that are unknown become devices on the spot.
+    """
+    now = iso_z(uow.now)
+    known = _by_serials(uow.conn, {r.serial_number for r in reportes})
+    missing = dict.fromkeys(r.serial_number for r in reportes if r.serial_number not in known)
+    fresh = {d.serial_number for d in _insert(uow, [_blank(s, now) for s in missing], into=known)}
+    logs = []
+    for reporte in reportes:
+        serial = reporte.serial_number
+        antes = known[serial]
+        efecto = effect(antes, reporte, uow.now, grace)
+        despues = _after(antes, efecto, now)
+        known[serial] = despues
+        logs.append((despues.id, despues.estado if reporte.estado is None else estado_of(reporte.estado), despues.parametros_json))
+        reclamado_antes = None if serial in fresh else antes.reclamado
+        fresh.discard(serial)
+        _announce(uow, despues, reclamado_antes, deseada=efecto.configuracion_cambiada)
+    bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in dict.fromkeys(r.serial_number for r in reportes)], upsert=True)
+    append_logs(uow, logs)
+
+
+def confirmar_deseadas(uow: UnitOfWork, confirmadas: Iterable[tuple[int, int]]) -> None:
+    """The broker holds these (device id, version) of desired configurations; no event, no new version."""
+    rows = [{"i": device_id, "v": version} for device_id, version in confirmadas]
+    if rows:
+        uow.conn.execute(_CONFIRM, rows)
+
+
+def deseadas_pendientes(conn: Connection, *, todas: bool) -> list[Dispositivo]:
+    """Devices whose desired configuration the broker may not have; ``todas`` after it lost everything."""
+    query = _BY_ID.where(dispositivo.c.deseada_version > 0)
+    if not todas:
+        query = query.where(dispositivo.c.deseada_version > dispositivo.c.deseada_confirmada)
+    return [device_of(row) for row in conn.execute(query)]
+
+
+_CONFIRM = (
+    update(dispositivo)
+    .where(dispositivo.c.id == bindparam("i"), dispositivo.c.deseada_confirmada < bindparam("v"))
+    .values(deseada_confirmada=bindparam("v"))
+)
+
+
+def _by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositivo]:
+    rows = conn.execute(_BY_SERIALS, {"serials": list(serials)})
+    return {d.serial_number: d for d in map(device_of, rows)}
+
+
+def _blank(serial: str, now: str) -> Dispositivo:
+    """An unknown serial's row before its first report (WIRE §1); its id is given by :func:`_insert`."""
+    return Dispositivo(
+        id=0,
+        serial_number=serial,
+        nombre=NOMBRE_DEFECTO,
+        tipo=TIPO_DEFECTO,
+        modelo=MODELO_DEFECTO,
+        descripcion="",
+        estado=ESTADO_DESCONOCIDO,
+        parametros_json="{}",
+        configuracion_json="{}",
+        reclamado=False,
+        version=1,
+        creado_en=now,
+        actualizado_en=now,
+        visto_en=None,
+        deseada_version=0,
+        deseada_confirmada=0,
+        estado_reportado=None,
+        deseo_en=None,
+    )
+
+
+def _insert(
+    uow: UnitOfWork, nuevos: Sequence[Dispositivo], into: dict[str, Dispositivo] | None = None
+) -> list[Dispositivo]:
+    saved = []
+    for nuevo in nuevos:
+        values = dict(zip((c.name for c in DEVICE_COLUMNS[1:]), row_of(nuevo)[1:], strict=True))
+        key = uow.conn.execute(insert(dispositivo).values(values)).inserted_primary_key
+        saved.append(replace(nuevo, id=key[0] if key else 0))
+        if into is not None:
+            into[nuevo.serial_number] = saved[-1]
+    return saved
+
+
+def _after(antes: Dispositivo, efecto: Efecto, now: str) -> Dispositivo:
+    d = antes
+    first = d.visto_en is None and d.actualizado_en == now and d.version == 1
+    return Dispositivo(
+        d.id,
+        d.serial_number,
+        d.nombre,
+        d.tipo,
+        d.modelo,
+        d.descripcion,
+        efecto.estado,
+        efecto.parametros_json,
+        efecto.configuracion_json,
+        d.reclamado,
+        d.version if first else d.version + 1,
+        d.creado_en,
+        now,
+        now,
+        d.deseada_version + efecto.configuracion_cambiada,
+        d.deseada_confirmada,
+        efecto.estado_reportado,
+        efecto.deseo_en,
+    )
+
+
+def _announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, *, deseada: bool) -> None:
+    uow.events.append(DeviceUpdated(uow.next_secuencia(), despues, reclamado_antes, deseada))

@@ -1,0 +1,109 @@
+"""Every error that a use-case raises, with a stable code and the Spanish sentence that clients read.
+
+The HTTP edge maps each class to a status in one table; nothing here knows about HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCampo:
+    """One fault of one field: ``campo`` is its path in the body (``configuracion.horarios[0].inicio``)."""
+
+    campo: str
+    mensaje: str
+
+
+class DomainError(Exception):
+    """Base of everything a use-case refuses. ``codigo`` is stable, ``mensaje`` is for people."""
+
+    codigo = "error"
+    mensaje = "No se pudo completar la operación"
+
+    def __init__(self, mensaje: str | None = None) -> None:
+        if mensaje is not None:
+            self.mensaje = mensaje
+        super().__init__(self.mensaje)
+
+
+class DispositivoNotFound(DomainError):
+    """No device has that id."""
+
+    codigo = "recurso_no_encontrado"
+    mensaje = "Recurso no encontrado"
+
+
+class DispositivoNotDetected(DomainError):
+    """A claim names a serial that was never heard over MQTT."""
+
+    codigo = "dispositivo_no_detectado"
+    mensaje = "Dispositivo no encontrado. Asegúrese de que haya sido detectado por MQTT"
+
+
+class DispositivoYaReclamado(DomainError):
+    """A claim came second."""
+
+    codigo = "dispositivo_ya_reclamado"
+    mensaje = "El dispositivo ya fue reclamado previamente"
+
+
+class SerialDuplicado(DomainError):
+    """A device with that serial exists already."""
+
+    codigo = "serial_duplicado"
+    mensaje = "Ya existe un dispositivo con ese serial_number"
+
+
+class SerialRequerido(DomainError):
+    """The body names no serial."""
+
+    codigo = "serial_requerido"
+    mensaje = "Debe proporcionar serial_number"
+
+
+class DatosInvalidos(DomainError):
+    """The body is JSON but breaks the contract; ``errores`` names every faulty field."""
+
+    codigo = "datos_invalidos"
+    mensaje = "Hay datos no válidos"
+
+    def __init__(self, errores: Sequence[ErrorCampo], mensaje: str | None = None) -> None:
+        self.errores = tuple(errores)
+        if mensaje is None and self.errores:
+            mensaje = "; ".join(f"{e.campo}: {e.mensaje}" if e.campo else e.mensaje for e in self.errores[:5])
+        super().__init__(mensaje)
+
+
+class VersionConflict(DomainError):
+    """``If-Match`` named a version that is not the device's any more; ``actual`` is the current one."""
+
+    codigo = "version_obsoleta"
+    mensaje = "El dispositivo cambió desde que lo leíste; vuelve a leerlo y repite el cambio"
+
+    def __init__(self, actual: int) -> None:
+        self.actual = actual
+        super().__init__()
+
+
+class StorageBusy(DomainError):
+    """The database is locked by somebody else; try again."""
+
+    codigo = "almacen_ocupado"
+    mensaje = "La base de datos está ocupada; inténtalo de nuevo en unos segundos"
+
+
+class StorageFull(DomainError):
+    """The disk is full or fails; reading goes on."""
+
+    codigo = "almacen_lleno"
+    mensaje = "No queda espacio en el disco o el disco falla; no se guardó el cambio"
+
+
+class TooManyStreams(DomainError):
+    """The bound on open streams (in all or of one address) is reached."""
+
+    codigo = "demasiados_streams"
+    mensaje = "Hay demasiadas conexiones en vivo abiertas; inténtalo más tarde"

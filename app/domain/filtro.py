@@ -1,0 +1,29 @@
+"""What a reader wants to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FiltroStream:
+    """Filter of a live stream; None does not filter."""
+
+    serial: str | None = None
+    reclamado: bool | None = None
+
+    def matches(self, serial: str, reclamado: bool) -> bool:
+        """Whether a device with these values is in the stream."""
+        return (self.serial is None or self.serial == serial) and (
+            self.reclamado is None or self.reclamado == reclamado
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FiltroLista:
+    """Filter of the device list; ``q`` is looked for in serial, name, model and description, case-insensitive."""
+
+    reclamado: bool | None = None
+    tipo: str | None = None
+    estado: str | None = None
+    q: str | None = None

@@ -1,0 +1,45 @@
+"""What people ask over HTTP, validated. None means that the field was not sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reclamo:
+    """A claim, as the QR names it."""
+
+    serial_number: str
+    nombre: str | None = None
+    tipo: str | None = None
+    modelo: str | None = None
+    descripcion: str | None = None
+    configuracion: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alta:
+    """A device added by hand, before it was ever heard."""
+
+    serial_number: str
+    nombre: str | None = None
+    tipo: str | None = None
+    modelo: str | None = None
+    descripcion: str | None = None
+    configuracion: dict[str, Any] | None = None
+    parametros: dict[str, Any] | None = None
+    estado: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cambios:
+    """An edit. ``encendido`` is the one at the top level; the one inside ``configuracion`` stays there."""
+
+    nombre: str | None = None
+    tipo: str | None = None
+    modelo: str | None = None
+    descripcion: str | None = None
+    configuracion: dict[str, Any] | None = None
+    encendido: bool | None = None
+    estado: str | None = None

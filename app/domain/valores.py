@@ -1,0 +1,118 @@
+"""Bounds on JSON that strangers send: what is outside them is refused before it reaches a row."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+MAX_DEPTH = 8
+MAX_KEYS = 256
+MAX_STRING_BYTES = 4096
+MAX_ABS_NUMBER = 2**53
+"""Beyond it a double, and so every JavaScript client, loses integers (RFC 8259 §6)."""
+
+SERIAL_RE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+ESTADO_ACTIVO = "activo"
+ESTADO_INACTIVO = "inactivo"
+ESTADO_DESCONOCIDO = "desconocido"
+
+_ON = frozenset({"activo", "on", "true", "1", "encendido"})
+_OFF = frozenset({"inactivo", "off", "false", "0", "apagado"})
+
+
+class ValorInvalido(ValueError):
+    """A value breaks a bound; ``ruta`` is its path, ``motivo`` the reason in Spanish."""
+
+    def __init__(self, ruta: str, motivo: str) -> None:
+        self.ruta = ruta
+        self.motivo = motivo
+        super().__init__(f"{ruta}: {motivo}" if ruta else motivo)
+
+
+def is_serial(text: object) -> bool:
+    """Whether ``text`` may name a device: 1 to 100 of ``[A-Za-z0-9._:-]``, so that it is safe in a topic and a path."""
+    return isinstance(text, str) and SERIAL_RE.fullmatch(text) is not None and text not in (".", "..")
+
+
+def parse_encendido(value: object) -> bool | None:
+    """The boolean behind any accepted spelling (WIRE §3: ``activo|on|true|1``, ``inactivo|off|false|0``), else None."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return {1: True, 0: False}.get(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _ON else False if word in _OFF else None
+    return None
+
+
+def estado_of(encendido: bool) -> str:
+    """``activo`` when on, ``inactivo`` when off."""
+    return ESTADO_ACTIVO if encendido else ESTADO_INACTIVO
+
+
+def check_json(value: Any) -> None:
+    """Refuse what breaks the bounds above.
+
+    Raises:
+        ValorInvalido: naming the path and the reason.
+    """
+    _check(value, "", 1, [MAX_KEYS])
+
+
+def _check(value: Any, ruta: str, depth: int, keys_left: list[int]) -> None:
+    kind = type(value)
+    if kind is str:
+        _check_text(value, ruta)
+    elif kind is bool or value is None:
+        return
+    elif kind is int:
+        if not -MAX_ABS_NUMBER <= value <= MAX_ABS_NUMBER:
+            raise ValorInvalido(ruta, "número fuera de ±2^53")
+    elif kind is float:
+        if not math.isfinite(value) or abs(value) > MAX_ABS_NUMBER:
+            raise ValorInvalido(ruta, "número no finito o fuera de ±2^53")
+    elif kind is dict:
+        _check_items(value, ruta, depth, keys_left)
+    elif kind is list:
+        _spend(keys_left, len(value), ruta)
+        if depth > MAX_DEPTH:
+            raise ValorInvalido(ruta, f"más de {MAX_DEPTH} niveles de anidamiento")
+        for i, item in enumerate(value):
+            _check(item, f"{ruta}[{i}]", depth + 1, keys_left)
+    else:
+        raise ValorInvalido(ruta, "tipo no admitido en JSON")
+
+
+def _check_items(value: dict[str, Any], ruta: str, depth: int, keys_left: list[int]) -> None:
+    if depth > MAX_DEPTH:
+        raise ValorInvalido(ruta, f"más de {MAX_DEPTH} niveles de anidamiento")
+    _spend(keys_left, len(value), ruta)
+    for key, item in value.items():
+        where = f"{ruta}.{key}" if ruta else key
+        _check_text(key, where)
+        _check(item, where, depth + 1, keys_left)
+
+
+def _spend(keys_left: list[int], count: int, ruta: str) -> None:
+    keys_left[0] -= count
+    if keys_left[0] < 0:
+        raise ValorInvalido(ruta, f"más de {MAX_KEYS} claves o elementos")
+
+
+def _check_text(text: str, ruta: str) -> None:
+    if text.isascii():
+        if "\x00" in text:
+            raise ValorInvalido(ruta, "contiene el carácter NUL")
+        size = len(text)
+    else:
+        if "\x00" in text:
+            raise ValorInvalido(ruta, "contiene el carácter NUL")
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise ValorInvalido(ruta.encode("utf-8", "replace").decode(), "contiene un sustituto Unicode suelto") from None
+    if size > MAX_STRING_BYTES:
+        raise ValorInvalido(ruta, f"texto de más de {MAX_STRING_BYTES} bytes")

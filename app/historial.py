@@ -1,0 +1,73 @@
+"""Use-cases of history: the log of each device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from app.db import UnitOfWork, bulk_insert
+from app.models import estado_log
+
+T = TypeVar("T")
+
+LOG_TIME = "%Y-%m-%d %H:%M:%S.%f"
+"""The original program's column: naive UTC text (WIRE §3); clients get it with ``T`` and ``Z``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilaLog:
+    """One row of the log as clients read it."""
+
+    estado: str | None
+    parametros_json: str
+    timestamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pagina(Generic[T]):
+    """One page, newest first; past the end ``data`` is empty."""
+
+    page: int
+    per_page: int
+    total: int
+    pages: int
+    data: list[T]
+
+
+def make_page(page: int, per_page: int, total: int, data: list[T]) -> Pagina[T]:
+    """The page with its count of pages."""
+    return Pagina(page, per_page, total, -(-total // per_page), data)
+
+
+def append_logs(uow: UnitOfWork, rows: Sequence[tuple[int, str, str]]) -> None:
+    """Append (device id, estado, parametros as JSON text), all at the unit's instant."""
+    stamp = uow.now.strftime(LOG_TIME)
+    bulk_insert(uow.conn, estado_log, [(*row, stamp) for row in rows])
+
+
+_COUNT = select(func.count()).select_from(estado_log).where(estado_log.c.dispositivo_id == bindparam("d"))
+_PAGE = (
+    select(estado_log.c.estado, estado_log.c.parametros, estado_log.c.timestamp)
+    .where(estado_log.c.dispositivo_id == bindparam("d"))
+    .order_by(estado_log.c.id.desc())
+    .limit(bindparam("n"))
+    .offset(bindparam("o"))
+)
+MAX_OFFSET = 2**62
+
+
+def pagina(conn: Connection, dispositivo_id: int, *, page: int, per_page: int) -> Pagina[FilaLog]:
+    """A page of a device's log; the caller has made sure that the device exists."""
+    total: int = conn.execute(_COUNT, {"d": dispositivo_id}).scalar_one()
+    offset = (page - 1) * per_page
+    if offset >= total:
+        return make_page(page, per_page, total, [])
+    rows = conn.execute(_PAGE, {"d": dispositivo_id, "n": per_page, "o": offset})
+    return make_page(page, per_page, total, [FilaLog(e, p or "{}", _iso(t)) for e, p, t in rows])
+
+
+def _iso(stamp: str | None) -> str | None:
+    return None if stamp is None else stamp.replace(" ", "T", 1).removesuffix("Z") + "Z"

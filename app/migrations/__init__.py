@@ -1,0 +1,158 @@
+"""From any database that this project or the original program made to today's schema, every row kept.
+
+``migrate`` is called before the database is opened. A new database is created from the tables' own definition; an old
+one goes through Alembic's revisions in one transaction, after a verified backup. What cannot be understood (empty,
+damaged, newer) is never touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from app.db import connect
+from app.models import metadata
+
+log = logging.getLogger(__name__)
+
+HEAD = "0002"
+KNOWN = ("0001", "0002")
+MARKER = "instalada"
+_FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rechazados', 0)"
+
+
+class DatabaseFault(Exception):
+    """The database can't be used as it is; the message says what was found and how to put it right, in Spanish."""
+
+
+def migrate(path: Path, now: datetime) -> bool:
+    """Bring the database at ``path`` to today's schema; answers whether it was made new.
+
+    Raises:
+        DatabaseFault: it is missing or empty where one was installed, damaged, or of a newer version.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    marker = path.parent / f"{path.name}.{MARKER}"
+    if not path.exists() or path.stat().st_size == 0:
+        if marker.exists():
+            raise DatabaseFault(_GONE.format(path=path, marker=marker))
+        _create(path)
+        _mark(marker)
+        return True
+    version = schema_version(path)
+    if version is None:
+        raise DatabaseFault(f"{path} es una base de datos SQLite, pero no de este programa; no se toca.")
+    if version not in KNOWN:
+        raise DatabaseFault(
+            f"{path} es de una versión más nueva del programa (esquema {version}; este programa conoce hasta {HEAD}). "
+            "Actualiza el programa o recupera una copia de instance/respaldos."
+        )
+    if version != HEAD:
+        _upgrade(path, version, now)
+    _mark(marker)
+    return False
+
+
+_GONE = (
+    "{path} falta o está vacía, y aquí ya había una casa instalada. No se crea otra encima: recupera una copia "
+    "(mira en la carpeta respaldos) o, si de verdad quieres empezar de cero, borra {marker}."
+)
+
+
+def schema_version(path: Path) -> str | None:
+    """The revision of a database, ``0001`` for one of the original program, None for something else.
+
+    Raises:
+        DatabaseFault: the file is damaged or held by somebody else.
+    """
+    try:
+        with closing(connect(path, read_only=True)) as conn:
+            names = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+            if "alembic_version" in names:
+                row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
+                return str(row[0]) if row else None
+            return "0001" if "dispositivo" in names else None
+    except sqlite3.DatabaseError as error:
+        raise DatabaseFault(f"No se puede leer {path} ({error}). No se ha tocado; mira ./iot doctor.") from error
+
+
+def _create(path: Path) -> None:
+    """A new database, whole or not at all: made beside its place and moved into it."""
+    fresh = path.with_name(f"{path.name}.nueva")
+    for leftover in (fresh, fresh.with_name(f"{fresh.name}-wal"), fresh.with_name(f"{fresh.name}-shm")):
+        leftover.unlink(missing_ok=True)
+    with closing(connect(fresh, read_only=False)) as raw:
+        engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+        with engine.connect() as conn:
+            conn.exec_driver_sql("BEGIN IMMEDIATE")
+            metadata.create_all(conn)
+            conn.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+            conn.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{HEAD}')")
+            conn.exec_driver_sql(_FIRST_VALUES)
+            conn.exec_driver_sql("COMMIT")
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.unlink(missing_ok=True)
+    os.replace(fresh, path)
+    _sync_folder(path.parent)
+
+
+def _upgrade(path: Path, version: str, now: datetime) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    log.warning("actualizando la base de datos del esquema %s al %s", version, HEAD)
+    backup(path, path.parent / "respaldos" / f"antes-de-{HEAD}-{now:%Y%m%dT%H%M%SZ}.db")
+    with closing(connect(path, read_only=False)) as raw:
+        raw.execute("PRAGMA foreign_keys=OFF")
+        engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+        with engine.connect() as conn:
+            conn.exec_driver_sql("BEGIN IMMEDIATE")
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+            config.attributes["connection"] = conn
+            if not raw.execute("SELECT 1 FROM sqlite_master WHERE name='alembic_version'").fetchone():
+                command.stamp(config, version)
+            command.upgrade(config, HEAD)
+            conn.exec_driver_sql("COMMIT")
+
+
+def backup(source: Path, target: Path) -> None:
+    """A consistent, verified copy of a database, on disk before this returns.
+
+    Raises:
+        DatabaseFault: the copy does not pass SQLite's check.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.parcial")
+    partial.unlink(missing_ok=True)
+    with closing(connect(source, read_only=True)) as src, closing(sqlite3.connect(partial)) as dst:
+        src.backup(dst)
+        verdict = dst.execute("PRAGMA quick_check").fetchone()[0]
+    if verdict != "ok":
+        partial.unlink(missing_ok=True)
+        raise DatabaseFault(f"La copia de {source} no pasa la comprobación de SQLite: {verdict}")
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, target)
+    _sync_folder(target.parent)
+
+
+def _mark(marker: Path) -> None:
+    """A zero-length database passes SQLite's checks and looks like an empty house: remember that there was one."""
+    if not marker.exists():
+        marker.write_text("Aquí hay una casa instalada; ver docs/operacion.md\n", encoding="utf-8")
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,125 @@
+"""The tables: ``Dispositivo`` and ``EstadoLog`` as the original program made them, plus what the promises need.
+
+SQLAlchemy Core only: a row is read into a frozen :class:`app.domain.dispositivo.Dispositivo`, never into an object
+that writes itself back. JSON columns hold compact JSON text of an object; timestamps are text, UTC: the log keeps the
+original's ``YYYY-MM-DD HH:MM:SS.ffffff``, everything newer is ISO 8601 with ``Z``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from app.domain.dispositivo import Dispositivo
+
+metadata = MetaData()
+
+dispositivo = Table(
+    "dispositivo",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("serial_number", String(100), unique=True, nullable=False),
+    Column("nombre", String(80), nullable=False),
+    Column("tipo", String(50), nullable=False),
+    Column("modelo", String(100), nullable=False),
+    Column("descripcion", String(255), nullable=False),
+    Column("estado", String(20), nullable=False),
+    Column("parametros", Text, nullable=False),
+    Column("configuracion", Text, nullable=False),
+    Column("reclamado", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("creado_en", String(32), nullable=False),
+    Column("actualizado_en", String(32), nullable=False),
+    Column("visto_en", String(32)),
+    Column("deseada_version", Integer, nullable=False),
+    Column("deseada_confirmada", Integer, nullable=False),
+    Column("estado_reportado", String(20)),
+    Column("deseo_en", String(32)),
+)
+
+estado_log = Table(
+    "estado_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dispositivo_id", Integer, ForeignKey("dispositivo.id"), nullable=False),
+    Column("estado", String(20)),
+    Column("parametros", Text),
+    Column("timestamp", String(32)),
+    # The rowid is the index's second column by itself, so this serves "newest first of one device" without a sort.
+    Index("ix_estado_log_dispositivo", "dispositivo_id"),
+)
+
+mensaje_rechazado = Table(
+    "mensaje_rechazado",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("timestamp", String(32), nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("motivo", String(40), nullable=False),
+    Column("detalle", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("bytes", Integer, nullable=False),
+)
+
+entrega = Table(
+    "entrega",
+    metadata,
+    # One row a committed batch: (packet id, digest) of its messages, so that a redelivery is known as one.
+    Column("id", Integer, primary_key=True),
+    Column("mensajes", Integer, nullable=False),
+    Column("huellas", LargeBinary, nullable=False),
+)
+
+casa = Table(
+    "casa",
+    metadata,
+    # The house's own values: secuencia (last event), rechazados (all that ever were), ...
+    Column("clave", String(40), primary_key=True),
+    Column("valor", Integer, nullable=False),
+)
+
+DEVICE_COLUMNS = tuple(dispositivo.columns)
+DEVICE_FIELDS = tuple(c.name for c in DEVICE_COLUMNS)
+
+
+def device_of(row: Any) -> Dispositivo:
+    """The fact in a row selected as ``DEVICE_COLUMNS``, in that order."""
+    values = list(row)
+    values[9] = bool(values[9])
+    return Dispositivo(*values)
+
+
+def row_of(device: Dispositivo) -> tuple[Any, ...]:
+    """The row of a fact, in the order of ``DEVICE_COLUMNS``."""
+    return (
+        device.id,
+        device.serial_number,
+        device.nombre,
+        device.tipo,
+        device.modelo,
+        device.descripcion,
+        device.estado,
+        device.parametros_json,
+        device.configuracion_json,
+        device.reclamado,
+        device.version,
+        device.creado_en,
+        device.actualizado_en,
+        device.visto_en,
+        device.deseada_version,
+        device.deseada_confirmada,
+        device.estado_reportado,
+        device.deseo_en,
+    )

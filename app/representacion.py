@@ -1,0 +1,38 @@
+"""What clients read of a device: the REST object and the data of a live event (WIRE §3, §4), as compact JSON text.
+
+The JSON columns are already compact text, so a device is joined from pieces instead of being parsed and dumped again.
+"""
+
+from __future__ import annotations
+
+import json
+
+from app.domain.dispositivo import Dispositivo
+
+_quote = json.encoder.encode_basestring  # JSON string literal, UTF-8 unescaped
+
+
+def _seed_fields(d: Dispositivo) -> str:
+    return (
+        f'{{"id":{d.id},"serial_number":{_quote(d.serial_number)},"nombre":{_quote(d.nombre)},"tipo":{_quote(d.tipo)},'
+        f'"modelo":{_quote(d.modelo)},"descripcion":{_quote(d.descripcion)},"estado":{_quote(d.estado)},'
+        f'"parametros":{d.parametros_json},"configuracion":{d.configuracion_json},'
+        f'"reclamado":{"true" if d.reclamado else "false"}'
+    )
+
+
+def _additions(d: Dispositivo) -> str:
+    visto = f'"{d.visto_en}"' if d.visto_en else "null"
+    return (
+        f',"version":{d.version},"creado_en":"{d.creado_en}","actualizado_en":"{d.actualizado_en}","visto_en":{visto}}}'
+    )
+
+
+def device_json(d: Dispositivo) -> str:
+    """The REST object: the ten fields of old, in their order, then ours."""
+    return _seed_fields(d) + _additions(d)
+
+
+def device_event_json(d: Dispositivo) -> str:
+    """The data of a live update: the REST object with ``event`` last of the old fields."""
+    return f'{_seed_fields(d)},"event":"device_update"{_additions(d)}'
