@@ -1,0 +1,202 @@
+"""The program's settings: `class Config` holds the defaults, `AJUSTES` says what each one means.
+
+A house changes them without touching this file: in `instance/config.py` (same names) or with the environment
+variable `IOT_<NAME>`. `./iot config` prints every value and where it comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Config:
+    """Default values. The weakest source: instance/config.py and IOT_* win over them."""
+
+    # Storage
+    SECRET_KEY = ""
+    SQLALCHEMY_DATABASE_URI = "sqlite:///iot.db"
+    SQLALCHEMY_TRACK_MODIFICATIONS = False
+
+    # HTTP
+    BACKEND_HOST = "0.0.0.0"
+    BACKEND_PORT = 5000
+    PUBLIC_BACKEND_URL = ""
+
+    # MQTT
+    MQTT_BROKER_URL = ""
+    MQTT_BROKER_PORT = 1883
+    MQTT_KEEPALIVE = 60
+    MQTT_USERNAME = ""
+    MQTT_PASSWORD = ""
+    MQTT_TLS_ENABLED = False
+    MQTT_TLS_CA = ""
+    MQTT_TLS_CERT = ""
+    MQTT_TLS_KEY = ""
+    MQTT_TLS_INSECURE = False
+    MQTT_CLIENT_ID = "iot-backend"
+    MQTT_LISTEN_HOST = "127.0.0.1"
+    MQTT_SHARED_TOPIC = True
+    MQTT_EMBEDDED = "auto"
+
+    # Who gets in
+    TRUSTED_NETWORKS = ("127.0.0.0/8", "::1/128")
+    ALLOWED_HOSTS: tuple[str, ...] = ()
+
+    # Ingest
+    INGEST_DEVICE_RATE = 20.0
+    INGEST_BATCH_MAX = 500
+    INGEST_QUEUE_MAX = 20_000
+    MAX_UNCLAIMED = 1_000
+    REJECTED_MAX = 1_000
+    COMMAND_GRACE_S = 10.0
+
+    # Live events
+    SSE_PING_S = 15.0
+    SSE_HISTORY_EVENTS = 5_000
+    SSE_MAX_STREAMS = 6_000
+    SSE_MAX_STREAMS_PER_ADDRESS = 500
+    SSE_SEND_TIMEOUT_S = 20.0
+
+    # HTTP server limits
+    HTTP_THREADS = 8
+    HTTP_QUEUE_MAX = 200
+    HTTP_MAX_CONNECTIONS = 8_000
+    HTTP_HEADER_TIMEOUT_S = 10.0
+    HTTP_BODY_MAX = 65_536
+
+    LOG_LEVEL = "INFO"
+
+
+@dataclass(frozen=True, slots=True)
+class Ajuste:
+    """One setting: its kind (a parser of app/config_parse.py), unit, meaning and bounds."""
+
+    nombre: str
+    tipo: str
+    ayuda: str
+    unidad: str = ""
+    minimo: float | None = None
+    maximo: float | None = None
+    opciones: tuple[str, ...] = ()
+    secreto: bool = False
+
+
+def _entero(nombre: str, minimo: int, maximo: int, unidad: str, ayuda: str) -> Ajuste:
+    return Ajuste(nombre, "entero", ayuda, unidad, minimo, maximo)
+
+
+def _numero(nombre: str, minimo: float, maximo: float, unidad: str, ayuda: str) -> Ajuste:
+    return Ajuste(nombre, "numero", ayuda, unidad, minimo, maximo)
+
+
+AJUSTES: tuple[Ajuste, ...] = (
+    Ajuste(
+        "SECRET_KEY",
+        "secreto_largo",
+        "Clave con la que se firma lo que lo necesite. Vacía: se crea una sola vez en instance/secret_key.",
+        secreto=True,
+    ),
+    Ajuste(
+        "SQLALCHEMY_DATABASE_URI",
+        "uri_db",
+        "Base de datos SQLite. Una ruta relativa (sqlite:///iot.db) parte de la carpeta de datos.",
+    ),
+    Ajuste(
+        "SQLALCHEMY_TRACK_MODIFICATIONS",
+        "booleano",
+        "Se acepta porque los config.py antiguos la traen; no tiene efecto.",
+    ),
+    Ajuste(
+        "BACKEND_HOST",
+        "direccion",
+        "Dirección en la que escucha el servidor HTTP. 0.0.0.0 = todas; 127.0.0.1 = solo esta máquina.",
+    ),
+    _entero("BACKEND_PORT", 1, 65_535, "puerto", "Puerto del servidor HTTP."),
+    Ajuste(
+        "PUBLIC_BACKEND_URL",
+        "url_http",
+        "Dirección con la que los demás llegan a este servidor. Vacía: se averigua la de la red local.",
+    ),
+    Ajuste(
+        "MQTT_BROKER_URL",
+        "anfitrion",
+        "Nombre o dirección IP de un broker MQTT propio. Vacía: mosquitto si está instalado, o el incluido.",
+    ),
+    _entero("MQTT_BROKER_PORT", 1, 65_535, "puerto", "Puerto del broker, sea el propio o el que arranca el programa."),
+    _entero("MQTT_KEEPALIVE", 5, 65_535, "s", "Cada cuánto se comprueba que la conexión con el broker sigue viva."),
+    Ajuste("MQTT_USERNAME", "texto", "Usuario con el que el programa entra en el broker."),
+    Ajuste("MQTT_PASSWORD", "texto", "Contraseña de ese usuario.", secreto=True),
+    Ajuste("MQTT_TLS_ENABLED", "booleano", "Hablar con el broker por TLS (cifrado)."),
+    Ajuste("MQTT_TLS_CA", "fichero", "Certificado de la autoridad que firma el del broker. Vacío: las del sistema."),
+    Ajuste("MQTT_TLS_CERT", "fichero", "Certificado de este programa, si el broker lo pide."),
+    Ajuste("MQTT_TLS_KEY", "fichero", "Clave privada de ese certificado."),
+    Ajuste("MQTT_TLS_INSECURE", "booleano", "No comprobar el nombre del certificado del broker. Solo para pruebas."),
+    Ajuste(
+        "MQTT_CLIENT_ID",
+        "id_cliente",
+        "Nombre de este programa ante el broker. Ha de ser estable (guarda su sesión) y único en ese broker.",
+    ),
+    Ajuste(
+        "MQTT_LISTEN_HOST",
+        "direccion",
+        "Dirección en la que escucha el broker que arranca el programa. 0.0.0.0 = también para los equipos de la red.",
+    ),
+    Ajuste(
+        "MQTT_SHARED_TOPIC",
+        "booleano",
+        "Atender el tema común dispositivos/estado, que usan los dispositivos antiguos y no se puede proteger.",
+    ),
+    Ajuste(
+        "MQTT_EMBEDDED",
+        "eleccion",
+        "Cuándo usar el broker incluido, que es para probar: auto = si no hay otro; nunca; siempre.",
+        opciones=("auto", "nunca", "siempre"),
+    ),
+    Ajuste(
+        "TRUSTED_NETWORKS",
+        "redes",
+        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 403. Vacía: nadie.",
+        "CIDR",
+    ),
+    Ajuste(
+        "ALLOWED_HOSTS",
+        "anfitriones",
+        "Otros nombres con los que se puede pedir este servidor, además de los de esta máquina.",
+    ),
+    _numero(
+        "INGEST_DEVICE_RATE", 0, 100_000, "mensajes/s", "Mensajes que se aceptan de un dispositivo. 0 = sin límite."
+    ),
+    _entero("INGEST_BATCH_MAX", 1, 10_000, "mensajes", "Mensajes que se guardan juntos como mucho."),
+    _entero("INGEST_QUEUE_MAX", 100, 1_000_000, "mensajes", "Mensajes que pueden esperar en memoria a guardarse."),
+    _entero("MAX_UNCLAIMED", 1, 1_000_000, "dispositivos", "Dispositivos detectados y sin reclamar que se guardan."),
+    _entero("REJECTED_MAX", 1, 1_000_000, "filas", "Mensajes rechazados que se guardan (./iot rechazados)."),
+    _numero(
+        "COMMAND_GRACE_S",
+        0,
+        3_600,
+        "s",
+        "Tiempo que un dispositivo tiene para obedecer antes de que su propio estado vuelva a mandar.",
+    ),
+    _numero("SSE_PING_S", 1, 3_600, "s", "Cada cuánto se manda un ping por los flujos en vivo."),
+    _entero("SSE_HISTORY_EVENTS", 0, 1_000_000, "eventos", "Eventos que se recuerdan para quien se reconecta."),
+    _entero("SSE_MAX_STREAMS", 1, 100_000, "flujos", "Flujos en vivo abiertos a la vez."),
+    _entero("SSE_MAX_STREAMS_PER_ADDRESS", 1, 100_000, "flujos", "Flujos en vivo abiertos desde una misma dirección."),
+    _numero("SSE_SEND_TIMEOUT_S", 1, 600, "s", "Tiempo sin poder enviar tras el que se corta un flujo."),
+    _entero("HTTP_THREADS", 1, 256, "hilos", "Peticiones HTTP que se atienden a la vez."),
+    _entero(
+        "HTTP_QUEUE_MAX", 1, 100_000, "peticiones", "Peticiones que pueden esperar un hilo; las demás reciben 503."
+    ),
+    _entero("HTTP_MAX_CONNECTIONS", 10, 200_000, "conexiones", "Conexiones HTTP abiertas a la vez."),
+    _numero("HTTP_HEADER_TIMEOUT_S", 1, 600, "s", "Tiempo que tiene un cliente para terminar de enviar su petición."),
+    _entero("HTTP_BODY_MAX", 1_024, 16_777_216, "bytes", "Tamaño máximo del cuerpo de una petición."),
+    Ajuste(
+        "LOG_LEVEL",
+        "eleccion",
+        "Cuánto cuenta el registro.",
+        opciones=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    ),
+)
+
+# IOT_* variables that are not settings.
+VARIABLES_APARTE = frozenset({"IOT_INSTANCE_PATH", "IOT_PYTHON"})
+PREFIJOS_APARTE = ("IOT_TEST_", "IOT_BENCH_")
