@@ -1,0 +1,1 @@
+"""The tests: see tests/conftest.py for what they share."""

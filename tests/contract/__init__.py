@@ -1,0 +1,1 @@
+"""Golden bytes on the wire."""

@@ -1,0 +1,1 @@
+"""Input and circumstances that want to break us."""

@@ -1,0 +1,1 @@
+"""Every released schema, migrated."""
