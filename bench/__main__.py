@@ -1,0 +1,124 @@
+"""`./iot bench`: runs the benchmarks on this machine and prints ratios beside two references."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import fanout, ingest, kill, latency, rest, startup
+from bench.children import ROOT, BenchError
+from bench.report import Report, describe_machine, filesystem, table
+from bench.runs import Context, Options
+
+CASES: dict[str, Callable[[Context], None]] = {
+    "ingesta": ingest.run, "latencia": latency.run, "abanico": fanout.run, "rest": rest.run,
+    "arranque": startup.run, "muertes": kill.run,
+}
+ALIASES = {"ingest": "ingesta", "latency": "latencia", "fanout": "abanico", "start": "arranque", "kill": "muertes"}
+
+
+def main(argv: list[str]) -> int:
+    """0 when all was measured and nothing was lost; 1 when not; 2 when this machine cannot run it."""
+    args = parse(argv)
+    if problem := missing():
+        print(problem, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options = make_options(args)
+    report = Report(describe_machine(options.folder or tempfile.gettempdir()))
+    print(heading(report, options))
+    try:
+        for name in args.nombres or CASES:
+            run_case(ALIASES.get(name, name), Context(options, report))
+    except KeyboardInterrupt:
+        report.failures.append("interrumpido")
+    finish(report, args.json)
+    return 1 if report.failures else 0
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="iot bench", description="Mide el sistema real junto a dos referencias.")
+    parser.add_argument("nombres", nargs="*", metavar="prueba",
+                        help=f"cuáles ({', '.join(CASES)}); sin nombres, todas")
+    parser.add_argument("--segundos", type=float, help="duración de cada medida (8; con --rapido, 3)")
+    parser.add_argument("--json", type=Path, metavar="ARCHIVO", help="guarda también todos los datos")
+    parser.add_argument("--rapido", action="store_true", help="medidas cortas, una ronda y 3 muertes")
+    parser.add_argument("--referencias", action="store_true", help="solo las referencias, sin nuestro sistema")
+    parser.add_argument("--sin-app-sencilla", action="store_true", help="sin la aplicación sencilla")
+    parser.add_argument("--muertes", type=int, metavar="N", help="cuántas veces se mata el proceso (20)")
+    parser.add_argument("--semilla", type=int, default=1, help="para las pausas al azar entre muertes")
+    parser.add_argument("--carpeta", help="dónde poner las bases de datos temporales")
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.nombres if name not in CASES and name not in ALIASES]:
+        parser.error(f"no conozco {', '.join(unknown)}; hay: {', '.join(CASES)}")
+    return args
+
+
+def make_options(args: argparse.Namespace) -> Options:
+    quick = args.rapido
+    return Options(
+        seconds=args.segundos or (3.0 if quick else 8.0), quick=quick, ours=not args.referencias,
+        plain=not args.sin_app_sencilla, folder=args.carpeta or disk_folder(), seed=args.semilla,
+        rounds=1 if quick else 3, kills=args.muertes or (3 if quick else 20),
+    )
+
+
+def missing() -> str:
+    """Why the benchmarks cannot run here, or nothing."""
+    if not sys.platform.startswith("linux"):
+        return "Las pruebas de rendimiento necesitan Linux (epoll y /proc)."
+    if not shutil.which("mosquitto"):
+        return "Falta mosquitto: instálelo (por ejemplo, «sudo apt install mosquitto») y repita."
+    return ""
+
+
+def disk_folder() -> str | None:
+    """The system's temporary folder, unless it is memory, where fsync costs nothing and the figures would flatter."""
+    if filesystem(tempfile.gettempdir()) != "tmpfs":
+        return None
+    folder = ROOT / "build"
+    folder.mkdir(exist_ok=True)
+    return str(folder)
+
+
+def heading(report: Report, options: Options) -> str:
+    machine = report.machine
+    packages = ", ".join(f"{name} {value}" for name, value in machine["packages"].items())
+    return (
+        f"Máquina: {machine['processor']}, {machine['cores']} núcleos, Linux {machine['kernel']}, "
+        f"{machine['filesystem']}, carga previa {machine['load_before']}\n"
+        f"Python {machine['python']}, SQLite {machine['sqlite']}, {packages}\n"
+        f"Mosquitto {machine['mosquitto']} privado en cada prueba, sin persistencia, cola sin límite; "
+        f"{options.seconds:g} s por medida"
+    )
+
+
+def run_case(name: str, context: Context) -> None:
+    started = time.monotonic()
+    print(f"\n{name}")
+    try:
+        CASES[name](context)
+    except BenchError as error:
+        context.report.failures.append(f"{name}: {error}")
+        print(f"  No se pudo medir: {error}", file=sys.stderr)
+    print(f"  ({time.monotonic() - started:.0f} s)")
+
+
+def finish(report: Report, path: Path | None) -> None:
+    print("\n" + table(report.rows))
+    print("\nRazón: nuestro dividido por la referencia, medidos en esta misma ejecución.")
+    for failure in report.failures:
+        print(f"FALLO: {failure}")
+    if path:
+        report.save(path)
+        print(f"Datos completos: {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

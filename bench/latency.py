@@ -1,0 +1,58 @@
+"""Publish -> SSE at 100 messages per second with five readers, each event already on disk."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from bench.children import Lab, Talker
+from bench.readers import Plan as ReadersPlan
+from bench.report import Row
+from bench.runs import Context, paced
+from bench.store import probe
+
+NAME = "latencia"
+RATE = 100
+READERS = 5
+GOALS = {"p50": 4.0, "p99": 8.0}
+
+
+def run(context: Context) -> None:
+    """Interleaved rounds, each system on its own broker; the median of the rounds counts."""
+    with context.lab() as lab:
+        systems = {"limit": subscriber(lab)}
+        for which in ("plain", "ours"):
+            if getattr(context.options, which):
+                systems[which] = application(lab, which)
+        rounds = {name: [once(context, lab, *system) for _ in range(0)] for name, system in systems.items()}
+        for _ in range(context.options.rounds):
+            for name, system in systems.items():
+                rounds[name].append(once(context, lab, *system))
+    context.report.detail("latencia.rondas", rounds)
+    rows(context, rounds)
+
+
+def subscriber(lab: Lab) -> tuple[int, Talker, int]:
+    broker = lab.mosquitto()
+    return broker, lab.readers(ReadersPlan(broker, kind="mqtt", count=1, qos=1)), 1
+
+
+def application(lab: Lab, which: str) -> tuple[int, Talker, int]:
+    broker = lab.mosquitto()
+    target = lab.backend(broker) if which == "ours" else lab.plain(broker)
+    probe(lab, target, broker)
+    return broker, lab.readers(ReadersPlan(target.port, count=READERS)), READERS
+
+
+def once(context: Context, lab: Lab, broker: int, crowd: Talker, readers: int) -> dict[str, Any]:
+    return paced(lab, broker, crowd, rate=RATE, seconds=context.options.seconds, readers=readers)
+
+
+def rows(context: Context, rounds: dict[str, list[dict[str, Any]]]) -> None:
+    for mark, goal in GOALS.items():
+        value = {name: median(turn[mark] for turn in turns) for name, turns in rounds.items()}
+        ours, limit = value.get("ours"), value["limit"]
+        context.report.add(Row(
+            NAME, f"publicar -> SSE, {RATE}/s, {READERS} lectores, {mark}", "ms", ours, value.get("plain"), limit,
+            goal_text=f"<= {goal:.0f} x suscriptor", reached=None if ours is None else ours <= goal * limit,
+        ))

@@ -1,0 +1,157 @@
+"""Collects measurements and writes them: a table in Spanish for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from bench.stats import ratio
+
+PACKAGES = ("flask", "gevent", "sqlalchemy", "paho-mqtt", "pydantic")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement beside its references. `goal` decides on it and `goal_text` says it in Spanish."""
+
+    bench: str
+    name: str
+    unit: str
+    ours: float | None
+    plain: float | None = None
+    limit: float | None = None
+    goal_text: str = ""
+    reached: bool | None = None
+    note: str = ""
+
+    @property
+    def to_plain(self) -> float | None:
+        return ratio(self.ours, self.plain)
+
+    @property
+    def to_limit(self) -> float | None:
+        return ratio(self.ours, self.limit)
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything measured in one run."""
+
+    machine: dict[str, Any]
+    rows: list[Row] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    echo: Callable[[str], None] = print
+
+    def add(self, row: Row) -> None:
+        self.rows.append(row)
+        self.echo("  " + line(row))
+
+    def detail(self, key: str, value: Any) -> None:
+        self.details[key] = value
+
+    def as_json(self) -> dict[str, Any]:
+        rows = [{**asdict(row), "to_plain": row.to_plain, "to_limit": row.to_limit} for row in self.rows]
+        return {"machine": self.machine, "rows": rows, "details": self.details, "failures": self.failures}
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(self.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def number(value: float | None) -> str:
+    """Spanish: decimal comma, thousands apart; three figures are enough."""
+    if value is None or value != value:
+        return "-"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}".replace(",", " ").replace(".", ",")
+
+
+def times(value: float | None) -> str:
+    return "" if value is None else f"x {number(value)}"
+
+
+def verdict(row: Row) -> str:
+    mark = {None: "", True: "  sí", False: "  NO"}[row.reached]
+    return f"{row.goal_text}{mark}"
+
+
+def line(row: Row) -> str:
+    parts = [f"{row.name}: {number(row.ours)} {row.unit}"]
+    if row.plain is not None:
+        parts.append(f"app sencilla {number(row.plain)} ({times(row.to_plain)})")
+    if row.limit is not None:
+        parts.append(f"suscriptor {number(row.limit)} ({times(row.to_limit)})")
+    if row.goal_text:
+        parts.append(f"meta: {verdict(row)}")
+    if row.note:
+        parts.append(row.note)
+    return " | ".join(parts)
+
+
+HEADER = ("Prueba", "Medida", "Unidad", "Nuestro", "App sencilla", "Razón", "Suscriptor MQTT", "Razón", "Meta")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    return (row.bench, row.name, row.unit, number(row.ours), number(row.plain), times(row.to_plain),
+            number(row.limit), times(row.to_limit), verdict(row))
+
+
+def table(rows: list[Row]) -> str:
+    """A table in Markdown that also reads well in a terminal."""
+    grid = [HEADER, *(cells(row) for row in rows)]
+    widths = [max(len(row[k]) for row in grid) for k in range(len(HEADER))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+             for row in grid]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def describe_machine(folder: str) -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "processor": processor(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+        "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "mosquitto": mosquitto_version(),
+        "filesystem": filesystem(folder), "load_before": round(os.getloadavg()[0], 2),
+        "packages": {name: package(name) for name in PACKAGES}, "executable": Path(sys.executable).name,
+    }
+
+
+def processor() -> str:
+    for text in Path("/proc/cpuinfo").read_text().splitlines():
+        if text.startswith("model name"):
+            return text.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "-"
+
+
+def mosquitto_version() -> str:
+    try:
+        out = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except OSError:
+        return "-"
+    return out.splitlines()[0].removeprefix("mosquitto version ").strip() if out else "-"
+
+
+def filesystem(folder: str) -> str:
+    """The type of the file system that holds `folder`: fsync costs nothing on a tmpfs."""
+    best, kind = "", "-"
+    for text in Path("/proc/mounts").read_text().splitlines():
+        _, mount, name, *_ = text.split()
+        if (folder + "/").startswith(mount.rstrip("/") + "/") and len(mount) >= len(best):
+            best, kind = mount, name
+    return kind
