@@ -1,0 +1,337 @@
+"""One HTTP connection in its greenlet: read a request against a deadline, have it answered, send the answer.
+
+A stream keeps almost nothing: when one starts, the request's buffers, headers and environ are gone from this greenlet
+and what stays is the socket, the iterator and two small frames.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket as stdsocket
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import gevent
+from gevent import GreenletExit
+
+from app.problems import CONTENT_TYPE, SECURITY_HEADERS, Problem, ProblemError, internal
+from app.server_http import (
+    HEAD_END,
+    MAX_CHUNK_LINE,
+    Head,
+    bad_request,
+    body_too_large,
+    check_partial_head,
+    make_environ,
+    parse_chunk_size,
+    parse_head,
+    response_head,
+)
+from app.server_pool import Answer, call_app
+
+if TYPE_CHECKING:
+    from gevent.socket import socket as GeventSocket  # noqa: N812
+
+    from app.server import Server
+
+log = logging.getLogger(__name__)
+
+RECV_BYTES = 8192
+KEEPALIVE_IDLE_S = 75.0
+LINGER_S = 1.0
+LINGER_BYTES = 1 << 18
+STREAM_SNDBUF = 32768
+STREAM_USER_TIMEOUT_MS = 20_000
+STREAM_KEEPALIVE_IDLE_S = 15
+STREAM_KEEPALIVE_INTERVAL_S = 5
+FRAMES_PER_TURN = 32
+"""Frames sent in one go before the other greenlets get a turn, when the socket never makes us wait."""
+
+Estado = Literal["idle", "busy", "stream"]
+
+
+class Connection:
+    """A connection from accept to close."""
+
+    __slots__ = ("__weakref__", "_buffer", "_peer", "_server", "_sock", "greenlet", "state")
+
+    def __init__(self, sock: GeventSocket, peer: tuple[str, int], server: Server) -> None:
+        self._sock = sock
+        self._peer = peer
+        self._server = server
+        self._buffer = b""
+        self.state: Estado = "idle"
+        self.greenlet: gevent.Greenlet[..., None] | None = None
+
+    def run(self) -> None:
+        """Serve requests until either side has had enough."""
+        try:
+            self._sock.setsockopt(stdsocket.IPPROTO_TCP, stdsocket.TCP_NODELAY, 1)
+            first_wait = self._server.limits.header_timeout
+            while (next_step := self._serve_one(first_wait)) is True:
+                first_wait = KEEPALIVE_IDLE_S
+            if next_step is not False:
+                self._stream(next_step)
+        except ProblemError as error:
+            self._refuse(error.problem)
+        except (OSError, GreenletExit):
+            pass  # the peer left, or stopped reading, or we are stopping
+        except Exception:
+            log.exception("a connection failed unexpectedly")
+        finally:
+            self._sock.close()
+            self._server.forget(self)
+
+    # --- one request ------------------------------------------------------------------------------------------------
+
+    def _serve_one(self, wait: float) -> bool | Iterator[bytes]:
+        """True: read the next request; False: close; an iterator: stream it."""
+        self.state = "idle"
+        head = self._read_head(wait)
+        if head is None:
+            return False
+        self.state = "busy"
+        environ = make_environ(head, self._read_body(head), self._peer, self._server.address)
+        answer = self._answer(environ)
+        self._server.count(answer.status)
+        log.debug("%s %s %s %s", self._peer[0], head.method, head.target, answer.status)
+        if answer.stream is not None:
+            return self._start_stream(answer, head)
+        keep = head.keep_alive and not self._server.stopping
+        self._send(self._render(answer, head, keep))
+        return keep
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        try:
+            return self._server.workers.run(partial(call_app, self._server.app, environ))
+        except ProblemError as error:
+            return problem_answer(error.problem)
+        except OSError:
+            raise
+        except Exception:
+            log.exception("the application failed outside of its own error handling")
+            return problem_answer(internal())
+
+    def _render(self, answer: Answer, head: Head, keep: bool) -> bytes:
+        """The whole answer, so that it leaves in one send."""
+        extra = [("Date", self._server.http_date())]
+        names = {k.lower() for k, _ in answer.headers}
+        bodyless = answer.status[:3] in ("204", "304")
+        if "content-length" not in names and not bodyless and (head.method != "HEAD" or answer.body):
+            extra.append(("Content-Length", str(len(answer.body))))
+        if not keep:
+            extra.append(("Connection", "close"))
+        elif not head.minor:
+            extra.append(("Connection", "keep-alive"))
+        raw = response_head(answer.status, answer.headers + extra)
+        return raw if bodyless or head.method == "HEAD" else raw + answer.body
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _read_head(self, wait: float) -> Head | None:
+        """The next head; None when the peer is done. One deadline for the whole head, however its bytes drip."""
+        buffer, self._buffer = self._buffer, b""
+        deadline = None
+        while (end := buffer.find(HEAD_END)) < 0:
+            if buffer:
+                if deadline is None:
+                    deadline = self._server.clock.monotonic() + self._server.limits.header_timeout
+                check_partial_head(buffer)
+            more = self._recv(deadline, wait)
+            if not more:
+                if buffer.strip(b"\r\n"):
+                    raise bad_request("La petición llegó cortada")
+                return None
+            buffer = (buffer + more) if buffer else more.lstrip(b"\r\n")
+        check_partial_head(buffer[: end + 2])
+        self._buffer = buffer[end + len(HEAD_END) :]
+        return parse_head(buffer[:end])
+
+    def _recv(self, deadline: float | None, wait: float) -> bytes:
+        """Some bytes; none when the peer closed, or was idle for ``wait`` before the first byte of a request."""
+        left = wait if deadline is None else deadline - self._server.clock.monotonic()
+        try:
+            if left <= 0:
+                raise TimeoutError  # noqa: TRY301 - the same end as a timeout in recv
+            self._sock.settimeout(left)
+            data: bytes = self._sock.recv(RECV_BYTES)
+        except TimeoutError:
+            if deadline is None:
+                return b""
+            raise ProblemError(Problem(408, "peticion_lenta", "La petición tardó demasiado en llegar")) from None
+        return data
+
+    def _read_body(self, head: Head) -> bytes:
+        if not head.chunked and not head.content_length:
+            return b""
+        limit = self._server.limits.body_max
+        if head.content_length is not None and head.content_length > limit:
+            raise body_too_large(limit)
+        if head.expects_continue and not self._buffer:
+            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        deadline = self._server.clock.monotonic() + self._server.limits.header_timeout
+        if head.content_length is not None:
+            return self._read_exactly(head.content_length, deadline)
+        return self._read_chunks(limit, deadline)
+
+    def _read_exactly(self, size: int, deadline: float) -> bytes:
+        parts, have = [self._buffer], len(self._buffer)
+        while have < size:
+            more = self._recv(deadline, 0)
+            if not more:
+                raise bad_request("El cuerpo llegó cortado")
+            parts.append(more)
+            have += len(more)
+        data = b"".join(parts)
+        self._buffer = data[size:]
+        return data[:size]
+
+    def _read_chunks(self, limit: int, deadline: float) -> bytes:
+        body = bytearray()
+        while size := parse_chunk_size(self._read_line(deadline)):
+            if len(body) + size > limit:
+                raise body_too_large(limit)
+            body += self._read_exactly(size, deadline)
+            if self._read_exactly(2, deadline) != b"\r\n":
+                raise bad_request("El cuerpo por trozos (chunked) está mal formado")
+        for _ in range(16):  # trailers are read and dropped
+            if not self._read_line(deadline):
+                return bytes(body)
+        raise bad_request("Demasiadas cabeceras al final del cuerpo")
+
+    def _read_line(self, deadline: float) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            if len(self._buffer) > MAX_CHUNK_LINE:
+                raise bad_request("El cuerpo por trozos (chunked) está mal formado")
+            more = self._recv(deadline, 0)
+            if not more:
+                raise bad_request("El cuerpo llegó cortado")
+            self._buffer += more
+        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        return line
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes) -> None:
+        """Send all of ``data`` within the send deadline.
+
+        Raises:
+            OSError: the peer is gone, or did not read in time, or too much waits for peers like it.
+        """
+        sock, limits = self._sock, self._server.limits
+        sock.settimeout(limits.send_timeout)
+        sent = sock.send(data)
+        if sent == len(data):
+            return
+        deadline = self._server.clock.monotonic() + limits.send_timeout
+        view = memoryview(data)[sent:]
+        with self._server.unsent(len(view)):
+            while view:
+                left = deadline - self._server.clock.monotonic()
+                if left <= 0:
+                    raise TimeoutError("the peer does not read")
+                sock.settimeout(left)
+                view = view[sock.send(view) :]
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer a request that could not be read, and close: what follows it can't be trusted to be a request."""
+        answer = problem_answer(problem)
+        self._server.count(answer.status)
+        log.debug("%s refused: %s %s", self._peer[0], answer.status, problem.error)
+        head = [*answer.headers, ("Date", self._server.http_date()), ("Connection", "close")]
+        head.append(("Content-Length", str(len(answer.body))))
+        try:
+            self._send(response_head(answer.status, head) + answer.body)
+            self._linger()
+        except (OSError, GreenletExit):
+            pass
+
+    def _linger(self) -> None:
+        """Read a little of what the peer still sends: a reset would wipe the answer from its receive buffer."""
+        self._sock.shutdown(stdsocket.SHUT_WR)
+        deadline, budget = self._server.clock.monotonic() + LINGER_S, LINGER_BYTES
+        while budget > 0 and (left := deadline - self._server.clock.monotonic()) > 0:
+            self._sock.settimeout(left)
+            got = len(self._sock.recv(RECV_BYTES))
+            if not got:
+                return
+            budget -= got
+
+    # --- streams ----------------------------------------------------------------------------------------------------
+
+    def _start_stream(self, answer: Answer, head: Head) -> bool | Iterator[bytes]:
+        """Send the head of a stream, which ends with the connection, so that its frames need no framing of ours."""
+        assert answer.stream is not None
+        self.state = "stream"
+        try:
+            self._tune_for_stream()
+            headers = [*answer.headers, ("Date", self._server.http_date()), ("Connection", "close")]
+            self._send(response_head(answer.status, headers))
+        except BaseException:
+            close_stream(answer.stream)
+            raise
+        if head.method == "HEAD":
+            close_stream(answer.stream)
+            return False
+        self._buffer = b""
+        return answer.stream
+
+    def _tune_for_stream(self) -> None:
+        """A silent partition must end a stream; a reader that stops must not hold much of the kernel's memory."""
+        sock, tcp = self._sock, stdsocket.IPPROTO_TCP
+        sock.setsockopt(stdsocket.SOL_SOCKET, stdsocket.SO_SNDBUF, STREAM_SNDBUF)
+        sock.setsockopt(stdsocket.SOL_SOCKET, stdsocket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_USER_TIMEOUT", STREAM_USER_TIMEOUT_MS),
+            ("TCP_KEEPIDLE", STREAM_KEEPALIVE_IDLE_S),
+            ("TCP_KEEPINTVL", STREAM_KEEPALIVE_INTERVAL_S),
+        ):
+            if hasattr(stdsocket, name):
+                sock.setsockopt(tcp, getattr(stdsocket, name), value)
+
+    def _stream(self, frames: Iterator[bytes]) -> None:
+        leave = self._server.loop.io(self._sock.fileno(), 1)
+        leave.start(self._on_readable, gevent.getcurrent())
+        try:
+            sent = 0
+            for frame in frames:
+                self._send(frame)
+                sent += 1
+                if not sent % FRAMES_PER_TURN:
+                    gevent.sleep(0)
+        finally:
+            leave.stop()
+            leave.close()
+            close_stream(frames)
+
+    def _on_readable(self, streaming: gevent.Greenlet[..., None]) -> None:
+        """In the hub: a reader of a stream has nothing to say, so readable means that it left (or talks, which is
+        thrown away); without this its place would stay taken until the next ping fails."""
+        try:
+            data = stdsocket.socket.recv(self._sock._sock, RECV_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            streaming.kill(block=False)
+
+
+def problem_answer(problem: Problem) -> Answer:
+    """A problem as the server's own answer."""
+    headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store"), *SECURITY_HEADERS, *problem.headers]
+    return Answer(f"{problem.status} {_reason(problem.status)}", headers, problem.body())
+
+
+def _reason(status: int) -> str:
+    from http import HTTPStatus
+
+    return HTTPStatus(status).phrase
+
+
+def close_stream(frames: Iterator[bytes]) -> None:
+    """Give a stream's subscription back, whether it ran or not."""
+    close = getattr(frames, "close", None)
+    if close is not None:
+        close()
