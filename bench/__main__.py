@@ -8,13 +8,16 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import fanout, ingest, kill, latency, rest, startup
 from bench.children import ROOT, BenchError
 from bench.report import Report, describe_machine, filesystem, table
 from bench.runs import Context, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CASES: dict[str, Callable[[Context], None]] = {
     "ingesta": ingest.run, "latencia": latency.run, "abanico": fanout.run, "rest": rest.run,

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from bench import load, readers
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench import load, readers
 
 ROOT = Path(__file__).resolve().parent.parent
 MOSQUITTO_CONF = """\
@@ -62,7 +64,7 @@ class Child:
             self.process = subprocess.Popen(
                 args, cwd=ROOT, env=env, stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else out, stderr=out, text=True,
-                preexec_fn=functools.partial(_die_with_parent, os.getpid()),
+                preexec_fn=functools.partial(_die_with_parent, os.getpid()),  # noqa: PLW1509 - this process has one thread
             )
         self.pid = self.process.pid
 
@@ -112,7 +114,7 @@ class Talker(Child):
             raise self.failure("no acepta órdenes") from error
 
     def hear(self, timeout: float = 60.0) -> dict[str, Any]:
-        with alarm(timeout, lambda: self.process.kill()):
+        with alarm(timeout, self.process.kill):
             line = self._pipe(self.process.stdout).readline()
         if not line:
             raise self.failure("no contestó")

@@ -89,7 +89,7 @@ def idle(lab: Lab, target: Target, count: int) -> dict[str, Any]:
     after, ready = memory(target.child.pid), lab.connected["ready"]
     lab.end(crowd)
     time.sleep(1)
-    return {"readers": ready, "kb_each": (after["rss"] - before["rss"]) * 1000 / max(1, ready), "before": before,
+    return {"readers": ready, "kb_each": (after["rss"] - before["rss"]) * 1e6 / 1024 / max(1, ready), "before": before,
             "after": after, "connected": lab.connected}
 
 
@@ -105,27 +105,29 @@ def hold(lab: Lab, target: Target, broker: int) -> dict[str, Any]:
 
 
 def rows(context: Context, found: dict[str, dict[str, Any]]) -> None:
-    def pick(step: str, key: str) -> dict[str, float | None]:
-        values = {name: found.get(name, {}).get(step, {}).get(key) for name in ("ours", "plain", "limit")}
-        return values
+    def add(name: str, unit: str, step: str, key: str, *, goal: str = "", reached: bool | None = None) -> None:
+        ours, plain, limit = (found.get(which, {}).get(step, {}).get(key) for which in ("ours", "plain", "limit"))
+        context.report.add(Row(NAME, name, unit, ours, plain, limit, goal_text=goal, reached=reached))
 
-    base, p99 = pick("base", "per_second"), pick("base", "p99")
-    label = f"{READERS} lectores x {RATE}/s"
-    ours, ours_p99 = base["ours"], p99["ours"]
-    report = context.report
-    report.add(Row(NAME, f"{label}, entregas", "/s", **base, goal_text=f">= {DELIVERIES} con p99 < {P99_MS:.0f} ms",
-                   reached=None if ours is None or ours_p99 is None
-                   else round(ours / 100) * 100 >= DELIVERIES and ours_p99 < P99_MS))
-    report.add(Row(NAME, f"{label}, p99", "ms", **p99))
-    report.add(Row(NAME, f"máximo con {READERS} lectores y p99 <= {P99_MS:.0f} ms", "entregas/s",
-                   **pick("best", "per_second")))
-    report.add(Row(NAME, f"{MANY} lectores x {MANY_RATE}/s, entregas", "/s", **pick("many", "per_second")))
-    report.add(Row(NAME, f"{MANY} lectores x {MANY_RATE}/s, p99", "ms", **pick("many", "p99")))
-    each = pick("idle", "kb_each")
-    report.add(Row(NAME, f"memoria por lector en espera ({MANY}; app sencilla {PLAIN_IDLE})", "kB", **each,
-                   goal_text=f"<= {IDLE_KB:.0f} kB", reached=None if each["ours"] is None
-                   else each["ours"] <= IDLE_KB * 1.024))
-    if "ours" in found:
-        reached = found["ours"]["most"]["reached"]
-        report.add(Row(NAME, f"lectores a la vez que reciben un suceso (de {MOST})", "", reached,
-                       goal_text=f"{MOST}", reached=reached >= MOST))
+    reached = goals(found["ours"]) if "ours" in found else {}
+    few, many = f"{READERS} lectores x {RATE}/s", f"{MANY} lectores x {MANY_RATE}/s"
+    add(f"{few}, entregas", "/s", "base", "per_second", goal=f">= {DELIVERIES} con p99 < {P99_MS:.0f} ms",
+        reached=reached.get("base"))
+    add(f"{few}, p99", "ms", "base", "p99")
+    add(f"máximo con {READERS} lectores y p99 <= {P99_MS:.0f} ms", "entregas/s", "best", "per_second")
+    add(f"{many}, entregas", "/s", "many", "per_second")
+    add(f"{many}, p99", "ms", "many", "p99")
+    add(f"memoria por lector en espera ({MANY}; app sencilla {PLAIN_IDLE})", "kB", "idle", "kb_each",
+        goal=f"<= {IDLE_KB:.0f} kB", reached=reached.get("idle"))
+    add(f"lectores a la vez que reciben un suceso (de {MOST})", "", "most", "reached", goal=f"{MOST}",
+        reached=reached.get("most"))
+
+
+def goals(ours: dict[str, Any]) -> dict[str, bool]:
+    return {"base": kept_up(ours["base"]), "idle": ours["idle"]["kb_each"] <= IDLE_KB,
+            "most": ours["most"]["reached"] >= MOST}
+
+
+def kept_up(base: dict[str, Any]) -> bool:
+    """All offered events delivered, at the wanted rate (which is what is offered: a thousandth of play), in time."""
+    return bool(base["share"] >= 0.999 and base["per_second"] >= DELIVERIES * 0.995 and base["p99"] < P99_MS)

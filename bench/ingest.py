@@ -49,7 +49,7 @@ def subscriber(context: Context) -> dict[str, Any]:
         crowd = lab.readers(ReadersPlan(broker, kind="mqtt", count=1, qos=1, sample=16))
         crowd.ask("reset")
         load = run_load(lab, Plan(broker, seconds=context.options.seconds))
-        end, got = time.monotonic() + 60, 0
+        end, got, at = time.monotonic() + 60, 0, load["first"]
         while got < load["sent"] and time.monotonic() < end:
             got, at = crowd.ask("report")["events"], time.monotonic()
         span = at - load["first"]
@@ -69,7 +69,7 @@ def stored(context: Context, which: str, readers: int) -> dict[str, Any]:
         warm = load_plan(context, broker, target, which, boot=2, seconds=1.0)
         before = last_row(target.database)
         wait_rows(target.database, before + run_load(lab, warm)["sent"], 60)
-        return measure(context, lab, target, crowd, load_plan(context, broker, target, which))
+        return measure(lab, target, crowd, load_plan(context, broker, target, which))
 
 
 def load_plan(context: Context, broker: int, target: Target, which: str, *, boot: int = 1,
@@ -78,7 +78,7 @@ def load_plan(context: Context, broker: int, target: Target, which: str, *, boot
                 database=str(target.database), chunk=40 if which == "ours" else 10)
 
 
-def measure(context: Context, lab: Lab, target: Target, crowd: Talker | None, plan: Plan) -> dict[str, Any]:
+def measure(lab: Lab, target: Target, crowd: Talker | None, plan: Plan) -> dict[str, Any]:
     before, used = last_row(target.database), cpu(target.child.pid)
     if crowd:
         crowd.ask("reset")

@@ -9,13 +9,15 @@ import random
 import time
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.children import Lab, Target, wait_ready
 from bench.load import Plan
 from bench.report import Row
-from bench.runs import Context
 from bench.store import Verdict, audit, last_row, probe, wait_rows
+
+if TYPE_CHECKING:
+    from bench.runs import Context
 
 NAME = "muertes"
 RATE = 3500

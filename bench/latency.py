@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.children import Lab, Talker
 from bench.readers import Plan as ReadersPlan
 from bench.report import Row
 from bench.runs import Context, paced
 from bench.store import probe
+
+if TYPE_CHECKING:
+    from bench.children import Lab, Talker
 
 NAME = "latencia"
 RATE = 100
@@ -24,7 +26,7 @@ def run(context: Context) -> None:
         for which in ("plain", "ours"):
             if getattr(context.options, which):
                 systems[which] = application(lab, which)
-        rounds = {name: [once(context, lab, *system) for _ in range(0)] for name, system in systems.items()}
+        rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in systems}
         for _ in range(context.options.rounds):
             for name, system in systems.items():
                 rounds[name].append(once(context, lab, *system))

@@ -13,14 +13,17 @@ import argparse
 import json
 import queue
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 from flask import Flask, Response, abort, jsonify
+from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import JSON, ForeignKey, String, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Base(DeclarativeBase):
@@ -144,7 +147,7 @@ def main() -> None:
     parser.add_argument("--base", required=True)
     args = parser.parse_args()
     plain = PlainApp(args.base)
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="bench-plain")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bench-plain")
     client.on_connect = plain.on_connect
     client.on_message = plain.on_message
     client.connect("127.0.0.1", args.broker_puerto)

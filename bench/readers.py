@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.stats import summary
-from bench.wire import MARK, STAMP, connect_packet, http_get, stamp, subscribe_packet
+from bench.wire import MARK, STAMP, STAMP_BASE, connect_packet, http_get, stamp, subscribe_packet
 
 END = (b"\n\n", b"\n\n\r\n")
 FINAL = re.compile(rb'"serial_number": ?"([^"]+)"[^\n]*?"seq": ?(\d+)')
@@ -50,12 +50,12 @@ class Plan:
 class Reader:
     """One connection. `events` counts device events, `pings` other frames."""
 
-    __slots__ = ("events", "frames", "kept", "kept_bytes", "last_at", "ready", "sock", "tail")
+    __slots__ = ("events", "frames", "kept", "kept_bytes", "ready", "sock", "tail")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.tail = b""
-        self.events = self.frames = self.kept_bytes = self.last_at = 0
+        self.events = self.frames = self.kept_bytes = 0
         self.ready = False
         self.kept: deque[bytes] = deque()
 
@@ -76,10 +76,9 @@ class Crowd:
         self.opening: set[int] = set()
         self.buffer = bytearray(1 << 18)
         self.latencies = array("q")
-        self.pieces = self.closed = 0
+        self.pieces = self.closed = self.last_at = 0
         self.refused: list[str] = []
         self.feed = self.feed_sse if plan.kind == "sse" else self.feed_mqtt
-        self.since = time.monotonic()
         self.done = False
 
     # -- connecting
@@ -216,7 +215,7 @@ class Crowd:
             reader.keep(bytes(data[:size]))
         if self.pieces % self.plan.sample:
             return
-        now = reader.last_at = stamp()
+        now = self.last_at = stamp()
         self.latencies.extend([now - int(at) for at in STAMP.findall(data, 0, size)])
 
     # -- orders
@@ -235,7 +234,6 @@ class Crowd:
 
     def reset(self) -> None:
         self.latencies = array("q")
-        self.since = time.monotonic()
         for reader in self.readers.values():
             reader.events = reader.frames = 0
 
@@ -247,7 +245,7 @@ class Crowd:
             "events": sum(events), "least": min(events, default=0), "most": max(events, default=0),
             "with_any": sum(bool(reader.events or reader.frames) for reader in self.readers.values()),
             "open": len(self.readers), "closed": self.closed, "refused": self.refused[:3],
-            "seconds": time.monotonic() - self.since, "latency": summary(self.latencies, 0.001),
+            "last_at": (self.last_at - STAMP_BASE) / 1e6, "latency": summary(self.latencies, 0.001),
             "cpu": times.user + times.system,
         }
 

@@ -8,13 +8,15 @@ import platform
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.stats import ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PACKAGES = ("flask", "gevent", "sqlalchemy", "paho-mqtt", "pydantic")
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.children import BenchError, Target
 from bench.load import Plan
 from bench.report import Row
-from bench.runs import Context
 from bench.stats import summary
 from bench.store import last_row, probe, run_load, wait_rows
 from bench.wire import http_get
+
+if TYPE_CHECKING:
+    from bench.runs import Context
 
 NAME = "rest"
 DEVICES = 20
@@ -85,7 +87,7 @@ def application(context: Context, which: str) -> dict[str, Any]:
         target = lab.backend(broker) if which == "ours" else lab.plain(broker)
         probe(lab, target, broker)
         before = last_row(target.database)
-        run_load(lab, Plan(broker, devices=DEVICES - 1, count=DEVICES - 1))  # the probe is the twentieth
+        run_load(lab, Plan(broker, devices=DEVICES - 1, count=DEVICES - 1, connections=1))  # the probe is the twentieth
         wait_rows(target.database, before + DEVICES - 1, 10)
         return measure(context, target)
 

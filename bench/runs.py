@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.children import Lab, Talker
 from bench.load import Plan
-from bench.report import Report
 from bench.store import run_load
+
+if TYPE_CHECKING:
+    from bench.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def paced(lab: Lab, broker: int, crowd: Talker, *, rate: float, seconds: float, 
     plan = Plan(broker, boot=boot, rate=rate, count=max(1, round(rate * seconds)))
     load = run_load(lab, plan)
     report = settled(crowd, load["sent"] * readers)
-    span = max(load["last_sent"] - load["first"], seconds)
+    span = max(report["last_at"] - load["first"], seconds)
     return {
         "p50": report["latency"]["p50"], "p99": report["latency"]["p99"], "max": report["latency"]["max"],
         "n": report["latency"]["n"], "deliveries": report["events"], "per_second": report["events"] / span,

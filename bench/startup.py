@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.children import Lab, Target, answers, memory, wait_for
 from bench.report import Row
-from bench.runs import Context
+
+if TYPE_CHECKING:
+    from bench.runs import Context
 
 NAME = "arranque"
 GOAL_SECONDS, GOAL_MB = 1.5, 80.0
@@ -33,7 +35,10 @@ def run(context: Context) -> None:
 
 def application(context: Context, which: str) -> dict[str, Any]:
     """Medians over several starts; a fresh instance each time, then the same one again."""
-    fresh, again, stops, resting = [], [], [], {}
+    fresh: list[float] = []
+    again: list[float] = []
+    stops: list[float] = []
+    resting: dict[str, float] = {}
     rounds = context.options.rounds
     for turn in range(rounds):
         with context.lab() as lab:

@@ -83,5 +83,5 @@ def device(serial: str, *, boot: int, shared: bool) -> Device:
 
 def fleet(count: int, *, boot: int, topics: str = "mixed", prefix: str = "BNCH") -> list[Device]:
     """`topics`: own (one topic each), shared (the legacy one), mixed (every second device on the shared one)."""
-    shared = {"own": lambda i: False, "shared": lambda i: True, "mixed": lambda i: i % 2 == 1}[topics]
-    return [device(f"{prefix}{i:08d}", boot=boot, shared=shared(i)) for i in range(count)]
+    every = {"own": 0, "shared": 1, "mixed": 2}[topics]
+    return [device(f"{prefix}{i:08d}", boot=boot, shared=bool(every) and (i + 1) % every == 0) for i in range(count)]
