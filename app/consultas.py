@@ -1,0 +1,104 @@
+"""Query parameters: strict where a number is meant, empty reads as not given where a filter is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.errors import DatosInvalidos, ErrorCampo
+from app.domain.filtro import FiltroLista, FiltroStream
+from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
+
+PER_PAGE = 50
+MAX_PER_PAGE = 200
+MAX_TEXT = 200
+
+_NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
+_TRUE_FALSE = {"true": True, "false": False}
+_YES_NO = {**_TRUE_FALSE, "1": True, "0": False, "": False}
+
+
+@dataclass(frozen=True, slots=True)
+class PeticionStream:
+    """What a reader of the live stream wants."""
+
+    filtro: FiltroStream
+    snapshot: bool
+    last_event_id: str | None
+
+
+def parse_pagina(args: Mapping[str, str]) -> tuple[int, int]:
+    """(page, per_page).
+
+    Raises:
+        DatosInvalidos: not a decimal number from 1, or per_page beyond its bound.
+    """
+    per_page = _positive(args, "per_page", PER_PAGE)
+    if per_page > MAX_PER_PAGE:
+        raise _wrong("per_page", f"no puede pasar de {MAX_PER_PAGE}")
+    return _positive(args, "page", 1), per_page
+
+
+def parse_filtro_lista(args: Mapping[str, str]) -> FiltroLista:
+    """Filters of the device list.
+
+    Raises:
+        DatosInvalidos: a filter can't mean anything.
+    """
+    return FiltroLista(_true_false(args, "reclamado"), _text(args, "tipo"), _estado(args), _text(args, "q"))
+
+
+def parse_stream(args: Mapping[str, str], last_event_id: str | None) -> PeticionStream:
+    """A reader's wishes; the header ``Last-Event-ID`` wins over the parameter, because a browser keeps it current.
+
+    Raises:
+        DatosInvalidos: a filter can't mean anything.
+    """
+    serial = _text(args, "serial")
+    if serial is not None and not is_serial(serial):
+        raise _wrong("serial", "no es un número de serie")
+    snapshot = _YES_NO.get(args.get("snapshot", "").lower())
+    if snapshot is None:
+        raise _wrong("snapshot", "debe ser 1 o 0")
+    filtro = FiltroStream(serial, _true_false(args, "reclamado"))
+    return PeticionStream(filtro, snapshot, last_event_id or args.get("last_event_id") or None)
+
+
+def _wrong(campo: str, mensaje: str) -> DatosInvalidos:
+    return DatosInvalidos([ErrorCampo(campo, mensaje)])
+
+
+def _positive(args: Mapping[str, str], name: str, default: int) -> int:
+    text = args.get(name)
+    if text is None:
+        return default
+    if _NUMBER.fullmatch(text) is None or int(text) == 0:
+        raise _wrong(name, "debe ser un número entero desde 1")
+    return int(text)
+
+
+def _true_false(args: Mapping[str, str], name: str) -> bool | None:
+    text = args.get(name, "").lower()
+    if not text:
+        return None
+    if text not in _TRUE_FALSE:
+        raise _wrong(name, "debe ser true o false")
+    return _TRUE_FALSE[text]
+
+
+def _text(args: Mapping[str, str], name: str) -> str | None:
+    text = args.get(name, "")
+    if len(text) > MAX_TEXT or "\x00" in text:
+        raise _wrong(name, f"debe ser un texto de hasta {MAX_TEXT} caracteres")
+    return text or None
+
+
+def _estado(args: Mapping[str, str]) -> str | None:
+    text = args.get("estado", "").lower()
+    if not text or text == ESTADO_DESCONOCIDO:
+        return text or None
+    on = parse_encendido(text)
+    if on is None:
+        raise _wrong("estado", "debe ser activo, inactivo o desconocido")
+    return estado_of(on)

@@ -1,0 +1,345 @@
+"""What people may send, as pydantic models; they validate, document (openapi.py) and become the domain's requests.
+
+The models validate; what is stored is what was sent: unknown keys of ``configuracion`` and both shapes of ``horarios``
+are kept verbatim. A ``null`` at the top level reads as «not sent».
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.domain.errors import DatosInvalidos, ErrorCampo, SerialRequerido
+from app.domain.peticiones import Alta, Cambios, Reclamo
+from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
+
+M = TypeVar("M", bound=BaseModel)
+
+MODOS = ("manual", "horario")
+DIAS = frozenset(
+    "lunes martes miercoles jueves viernes sabado domingo "
+    "monday tuesday wednesday thursday friday saturday sunday todos all diario daily".split()
+)
+_HORA = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_SPELLINGS = "true|false, o activo|on|1 e inactivo|off|0"
+_SWITCH_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "boolean"},
+            {"type": "integer", "enum": [0, 1]},
+            {"type": "string", "enum": ["activo", "on", "true", "1", "inactivo", "off", "false", "0"]},
+        ],
+        "description": f"Encendido o apagado: {_SPELLINGS}.",
+    }
+)
+
+
+def _fail(kind: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{mensaje}", {"mensaje": message})
+
+
+def _switch(value: object) -> bool:
+    on = parse_encendido(value)
+    if on is None:
+        raise _fail("encendido", f"debe ser {_SPELLINGS}")
+    return on
+
+
+def _estado(value: object) -> str:
+    if value == ESTADO_DESCONOCIDO:
+        return ESTADO_DESCONOCIDO
+    on = parse_encendido(value)
+    if on is None:
+        raise _fail("estado", "debe ser activo o inactivo (o on|true|1, off|false|0)")
+    return estado_of(on)
+
+
+def _modo(value: object) -> str:
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word not in MODOS:
+        raise _fail("modo", "debe ser uno de: manual, horario")
+    return word
+
+
+def _serial(value: str) -> str:
+    if not is_serial(value):
+        raise _fail("serial", "debe tener de 1 a 100 caracteres de A-Z a-z 0-9 . _ : - y no ser «.» ni «..»")
+    return value
+
+
+def _hora(value: str) -> str:
+    if _HORA.fullmatch(value) is None:
+        raise _fail("hora", "debe ser una hora HH:MM entre 00:00 y 23:59")
+    return value
+
+
+def plain_day(name: str) -> str:
+    """A day's name as it is compared: lower case, without accents."""
+    folded = unicodedata.normalize("NFD", name.strip().lower())
+    return "".join(c for c in folded if not unicodedata.combining(c))
+
+
+def _dia(value: str) -> str:
+    if plain_day(value) not in DIAS:
+        raise _fail("dia", "debe ser un día (lunes...domingo, monday...sunday) o todos, all, diario")
+    return value
+
+
+_HORA_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$", "examples": ["07:00"]})
+Hora = Annotated[str, AfterValidator(_hora), _HORA_SCHEMA]
+Dia = Annotated[str, AfterValidator(_dia), WithJsonSchema({"type": "string", "examples": ["lunes", "todos"]})]
+Encendido = Annotated[bool, BeforeValidator(_switch), _SWITCH_SCHEMA]
+Serial = Annotated[
+    str, AfterValidator(_serial), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$", "examples": ["TMP0603IF1WD"]})
+]
+Nombre = Annotated[str, Field(min_length=1, max_length=80)]
+Tipo = Annotated[str, Field(min_length=1, max_length=50)]
+Modelo = Annotated[str, Field(max_length=100)]
+Descripcion = Annotated[str, Field(max_length=255)]
+Estado = Annotated[
+    str,
+    BeforeValidator(_estado),
+    WithJsonSchema({"type": "string", "enum": ["activo", "on", "true", "1", "inactivo", "off", "false", "0", "desconocido"]}),
+]
+Modo = Annotated[str, BeforeValidator(_modo), WithJsonSchema({"type": "string", "enum": list(MODOS)})]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, hide_input_in_errors=True)
+
+
+class Ventana(_Body):
+    """Una franja semanal. Puede cruzar la medianoche; sin `dias` vale para todos."""
+
+    dias: list[Dia] | None = Field(None, description="Días en español o inglés, con o sin acentos; o todos.")
+    inicio: Hora | None = Field(None, description="Hora de encendido; también se admite `start`.")
+    fin: Hora | None = Field(None, description="Hora de apagado; también se admite `end`.")
+    start: Hora | None = Field(None, description="Como `inicio`.")
+    end: Hora | None = Field(None, description="Como `fin`.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Ventana:
+        if (self.inicio or self.start) is None or (self.fin or self.end) is None:
+            raise _fail("ventana", "necesita inicio y fin (o start y end)")
+        return self
+
+
+def _evento(value: Any) -> Any:
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):
+        raise _fail("evento", 'debe ser un par ["HH:MM", "on"|"off"]')
+    _hora(value[0])
+    _switch(value[1])
+    return value
+
+
+Evento = Annotated[
+    Any,
+    BeforeValidator(_evento),
+    WithJsonSchema(
+        {"type": "array", "prefixItems": [{"type": "string"}, {}], "minItems": 2, "maxItems": 2, "examples": [["07:00", "on"]]}
+    ),
+]
+Horarios = Annotated[
+    Annotated[list[Ventana], Tag("[ventanas]")] | Annotated[dict[Dia, list[Evento]], Tag("[eventos]")],
+    Discriminator(lambda value: "[eventos]" if isinstance(value, dict) else "[ventanas]"),
+]
+
+
+class Configuracion(_Body):
+    """Lo que se quiere del dispositivo. Forma libre: las claves que no se conocen se guardan tal cual."""
+
+    modo: Modo | None = Field(None, description="Quién manda: `manual` o `horario`. Mayúsculas o minúsculas.")
+    encendido: Encendido = Field(False, description=f"Encendido o apagado: {_SPELLINGS}.")
+    intervalo_envio: float | None = Field(None, gt=0, le=2**53, description="Segundos entre mensajes del dispositivo.")
+    horarios: Horarios | None = Field(None, description="Franjas (lista) o eventos por día (objeto); se guarda lo enviado.")
+
+
+class CuerpoReclamo(_Body):
+    """Reclamar un dispositivo detectado; es el contenido de su QR."""
+
+    serial_number: Serial | None = Field(None, description="Número de serie; también se admite `serial`.")
+    serial: Serial | None = Field(None, description="Como `serial_number`.")
+    nombre: Nombre | None = None
+    tipo: Tipo | None = None
+    modelo: Modelo | None = None
+    descripcion: Descripcion | None = None
+    configuracion: Configuracion | None = Field(None, description="Se mezcla, clave a clave, con la que ya tiene.")
+
+
+class CuerpoAlta(CuerpoReclamo):
+    """Añadir un dispositivo a mano, antes de que se le haya oído."""
+
+    parametros: dict[str, Any] | None = None
+    estado: Estado | None = None
+    encendido: Encendido | None = None
+
+
+class CuerpoCambios(_Body):
+    """Cambiar un dispositivo. Lo que no se puede cambiar se ignora y se nombra en `ignorados`."""
+
+    nombre: Nombre | None = None
+    tipo: Tipo | None = None
+    modelo: Modelo | None = None
+    descripcion: Descripcion | None = None
+    configuracion: Configuracion | None = Field(None, description="Se mezcla, clave a clave, con la actual.")
+    encendido: Encendido | None = None
+    estado: Estado | None = Field(None, description="Según el modo manda este campo o `encendido`; el otro se deduce.")
+
+
+EDITABLE = frozenset(CuerpoCambios.model_fields)
+_IDENTITY = ("id", "serial_number")
+
+
+@dataclass(frozen=True, slots=True)
+class PeticionCambios:
+    """A validated PUT: what to change, what was sent in vain, and the serial that the body claims the device has."""
+
+    cambios: Cambios
+    ignorados: tuple[str, ...]
+    serial_number: object
+
+
+def parse_reclamo(body: Mapping[str, Any]) -> Reclamo:
+    """The claim in a body.
+
+    Raises:
+        SerialRequerido: it names no serial.
+        DatosInvalidos: a field breaks its rule.
+    """
+    model = _validated(CuerpoReclamo, _with_serial(body))
+    return Reclamo(_required(model.serial_number), *_texts(model), _configuracion(body, model.configuracion))
+
+
+def parse_alta(body: Mapping[str, Any]) -> Alta:
+    """The new device in a body.
+
+    Raises:
+        SerialRequerido: it names no serial.
+        DatosInvalidos: a field breaks its rule.
+    """
+    model = _validated(CuerpoAlta, _with_serial(body))
+    configuracion = _configuracion(body, model.configuracion)
+    if model.encendido is not None:
+        configuracion = {**(configuracion or {}), "encendido": model.encendido}
+    estado = None if model.estado == ESTADO_DESCONOCIDO else model.estado
+    return Alta(_required(model.serial_number), *_texts(model), configuracion, model.parametros, estado)
+
+
+def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
+    """The edit in a body.
+
+    Raises:
+        DatosInvalidos: a field breaks its rule, or `id` is another device's.
+    """
+    model = _validated(CuerpoCambios, body)
+    sent_id = body.get("id")
+    if sent_id is not None and (isinstance(sent_id, bool) or sent_id != device_id):
+        raise another_identity("id")
+    unknown = model.estado == ESTADO_DESCONOCIDO  # read from us and sent back; nobody can wish for it
+    ignorados = [k for k in body if k not in EDITABLE and k not in _IDENTITY] + ["estado"] * unknown
+    cambios = Cambios(
+        *_texts(model),
+        _configuracion(body, model.configuracion),
+        model.encendido,
+        None if unknown else model.estado,
+    )
+    return PeticionCambios(cambios, tuple(ignorados), body.get("serial_number"))
+
+
+def another_identity(campo: str) -> DatosInvalidos:
+    """The body names another device than the path."""
+    return DatosInvalidos([ErrorCampo(campo, "no es el de este dispositivo, y no se puede cambiar")])
+
+
+def _with_serial(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with the serial under its own name; a QR may say ``serial``."""
+    serial = body.get("serial_number")
+    if serial is None or serial == "":
+        serial = body.get("serial")
+    if serial is None or serial == "":
+        raise SerialRequerido
+    return {**body, "serial_number": serial, "serial": None}
+
+
+def _required(serial: str | None) -> str:
+    if serial is None:
+        raise SerialRequerido
+    return serial
+
+
+def _texts(model: CuerpoReclamo | CuerpoCambios) -> tuple[str | None, str | None, str | None, str | None]:
+    return model.nombre, model.tipo, model.modelo, model.descripcion
+
+
+def _configuracion(body: Mapping[str, Any], model: Configuracion | None) -> dict[str, Any] | None:
+    """What was sent, verbatim but for ``encendido``, which becomes the boolean that it means."""
+    if model is None:
+        return None
+    sent = dict(body["configuracion"])
+    if "encendido" in sent:
+        sent["encendido"] = model.encendido
+    return sent
+
+
+def _validated(kind: type[M], body: Mapping[str, Any]) -> M:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise DatosInvalidos(_errores(error)) from None
+
+
+def _errores(error: ValidationError) -> list[ErrorCampo]:
+    return [ErrorCampo(_path(e["loc"]), _message(e)) for e in error.errors(include_url=False, include_input=False)[:20]]
+
+
+def _path(loc: Iterable[int | str]) -> str:
+    text = ""
+    for step in loc:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif step not in ("[ventanas]", "[eventos]", "[key]"):
+            text += f".{step}" if text else step
+    return text[:200]
+
+
+_MESSAGES = {
+    "missing": "falta",
+    "string_type": "debe ser un texto",
+    "string_too_short": "no puede estar vacío",
+    "string_too_long": "no puede pasar de {max_length} caracteres",
+    "bool_type": "debe ser true o false",
+    "int_type": "debe ser un número entero",
+    "float_type": "debe ser un número",
+    "finite_number": "debe ser un número finito",
+    "greater_than": "debe ser mayor que {gt}",
+    "less_than_equal": "no puede pasar de {le}",
+    "list_type": "debe ser una lista",
+    "dict_type": "debe ser un objeto",
+    "model_type": "debe ser un objeto",
+    "model_attributes_type": "debe ser un objeto",
+}
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    context = error.get("ctx") or {}
+    if "mensaje" in context:
+        return str(context["mensaje"])
+    template = _MESSAGES.get(error["type"])
+    return template.format(**context) if template else "no es válido"
