@@ -29,7 +29,7 @@ _LEGACY_STARTS_PER_S = 200
 
 
 def make_specs(amount: int, estilo: str, seed: object, kinds: Sequence[Kind] = KINDS) -> list[Spec]:
-    """``amount`` devices, the kinds in turn; ``estilo`` "moderno", "legado" or "mezcla" (by turns). Same seed, same serials."""
+    """``amount`` devices, the kinds in turn; ``estilo`` "moderno", "legado" or "mezcla" . Same seed, same serials."""
     rng = random.Random(f"{seed}:seriales")
     specs: dict[str, Spec] = {}
     while len(specs) < amount:
@@ -82,7 +82,7 @@ class Fleet:
             loop.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Let messages under way arrive, say ``offline``, close everything; at most ``timeout`` seconds or a little more."""
+        """Let messages under way arrive, say ``offline``, close everything; about ``timeout`` seconds at most."""
         deadline = time.monotonic() + timeout
         for loop in self._loops:
             loop.stop(deadline)

@@ -1,4 +1,4 @@
-"""Legacy devices: shared topic, a new connection per message, orders read by polling HTTP, schedules kept by themselves."""
+"""Legacy devices: shared topic, a new connection per message, orders read over HTTP, schedules kept by themselves."""
 
 from __future__ import annotations
 

@@ -105,8 +105,7 @@ def _rule(file: Path, at: str, name: str, rule: Any) -> ParameterRule:
         case str(tipo) if tipo in NUMERIC_TYPES:
             return _numeric_rule(file, at, name, rule)
         case _:
-            _fail(file, at + ".tipo", "debe ser float, double, int o boolean")
-    return None
+            return _fail(file, at + ".tipo", "debe ser float, double, int o boolean")
 
 
 def _numeric_rule(file: Path, at: str, name: str, rule: dict[str, Any]) -> ParameterRule:
