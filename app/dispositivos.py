@@ -97,7 +97,7 @@ def reclamar(uow: UnitOfWork, reclamo: Reclamo) -> Dispositivo:
         DispositivoNotDetected: the serial was never seen.
         DispositivoYaReclamado: somebody was first.
     """
-    antes = _by_serials(uow.conn, [reclamo.serial_number]).get(reclamo.serial_number)
+    antes = by_serials(uow.conn, [reclamo.serial_number]).get(reclamo.serial_number)
     if antes is None:
         raise DispositivoNotDetected
     if antes.reclamado:
@@ -125,7 +125,7 @@ def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
     Raises:
         SerialDuplicado: the serial exists.
     """
-    if _by_serials(uow.conn, [alta.serial_number]):
+    if by_serials(uow.conn, [alta.serial_number]):
         raise SerialDuplicado
     configuracion = dict(alta.configuracion or {})
     on = modo.resolve(configuracion, encendido=modo.take_encendido(configuracion), estado=parse_encendido(alta.estado))
@@ -179,13 +179,15 @@ def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo) -> Disposit
     return despues
 
 
-def apply_reportes(uow: UnitOfWork, reportes: Sequence[Reporte], *, grace: timedelta) -> None:
+def apply_reportes(
+    uow: UnitOfWork, reportes: Sequence[Reporte], known: dict[str, Dispositivo], *, grace: timedelta
+) -> None:
     """A batch of accepted messages, in order: each one row in the log and one event, each device written once.
 
-    Serials that are unknown become devices on the spot.
+    ``known`` are the devices as :func:`by_serials` read them in this unit; serials that are not among them become
+    devices on the spot. It is left holding the devices as they are after the batch.
     """
     now = iso_z(uow.now)
-    known = _by_serials(uow.conn, {r.serial_number for r in reportes})
     missing = dict.fromkeys(r.serial_number for r in reportes if r.serial_number not in known)
     fresh = {d.serial_number for d in _insert(uow, [_blank(s, now) for s in missing], into=known)}
     logs = []
@@ -195,19 +197,20 @@ def apply_reportes(uow: UnitOfWork, reportes: Sequence[Reporte], *, grace: timed
         efecto = effect(antes, reporte, uow.now, grace)
         despues = _after(antes, efecto, now)
         known[serial] = despues
-        logs.append((despues.id, despues.estado if reporte.estado is None else estado_of(reporte.estado), despues.parametros_json))
+        said = despues.estado if reporte.estado is None else estado_of(reporte.estado)
+        logs.append((despues.id, said, despues.parametros_json))
         reclamado_antes = None if serial in fresh else antes.reclamado
         fresh.discard(serial)
         _announce(uow, despues, reclamado_antes, deseada=efecto.configuracion_cambiada)
-    bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in dict.fromkeys(r.serial_number for r in reportes)], upsert=True)
+    changed = dict.fromkeys(r.serial_number for r in reportes)
+    bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
     append_logs(uow, logs)
 
 
-def confirmar_deseadas(uow: UnitOfWork, confirmadas: Iterable[tuple[int, int]]) -> None:
+def confirmar_deseadas(uow: UnitOfWork, confirmadas: Sequence[tuple[int, int]]) -> None:
     """The broker holds these (device id, version) of desired configurations; no event, no new version."""
-    rows = [{"i": device_id, "v": version} for device_id, version in confirmadas]
-    if rows:
-        uow.conn.execute(_CONFIRM, rows)
+    if confirmadas:
+        uow.conn.execute(_CONFIRM, [{"i": device_id, "v": version} for device_id, version in confirmadas])
 
 
 def deseadas_pendientes(conn: Connection, *, todas: bool) -> list[Dispositivo]:
@@ -225,7 +228,8 @@ _CONFIRM = (
 )
 
 
-def _by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositivo]:
+def by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositivo]:
+    """The devices that exist among ``serials``."""
     rows = conn.execute(_BY_SERIALS, {"serials": list(serials)})
     return {d.serial_number: d for d in map(device_of, rows)}
 

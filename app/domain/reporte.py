@@ -100,7 +100,7 @@ def _why_not_json(payload: bytes, error: ValueError) -> tuple[str, str]:
 
 def _object(body: dict[str, Any], name: str) -> dict[str, Any] | None:
     value = body.get(name)
-    if value is None or type(value) is dict:
+    if value is None or isinstance(value, dict):
         return value
     raise ReporteRechazado("tipo_invalido", f"{name} debe ser un objeto")
 

@@ -41,7 +41,7 @@ def parse_encendido(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return {1: True, 0: False}.get(value)
+        return True if value == 1 else False if value == 0 else None
     if isinstance(value, str):
         word = value.strip().lower()
         return True if word in _ON else False if word in _OFF else None

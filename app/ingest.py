@@ -1,0 +1,284 @@
+"""From deliveries to the database: natural batches, acknowledged only after their commit (ARCHITECTURE §4).
+
+While one batch commits the next one collects; there is no timer. What can't be stored now (locked, disk full) is
+tried again and not acknowledged, so the broker keeps what follows; what can never be stored is found by halving the
+batch and kept as a rejection.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from app import dispositivos, entregas, rechazos
+from app.clock import Clock
+from app.db import Database, UnitOfWork
+from app.domain.errors import StorageBusy, StorageFull
+from app.domain.reporte import Reporte, ReporteRechazado, parse
+from app.limitador import Limitador
+from app.rechazos import NuevoRechazo
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S = (0.05, 5.0)
+STOP_S = 3.0
+
+
+class Delivery(NamedTuple):
+    """One MQTT message as the broker handed it over. ``mid`` and ``epoch`` name it when it is acknowledged."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    qos: int
+    dup: bool
+    retain: bool
+    epoch: int
+
+
+class Confirmed(NamedTuple):
+    """The broker holds this version of a device's desired configuration."""
+
+    device_id: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """The bounds, each a setting: see config.py."""
+
+    batch_max: int
+    queue_max: int
+    device_rate: float
+    max_unclaimed: int
+    rejected_max: int
+    grace_s: float
+
+
+class _Mark:
+    """A word to the ingest thread in the order of the queue."""
+
+
+_SESSION_LOST = _Mark()
+_STOP = _Mark()
+Item = Delivery | Confirmed | _Mark
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What was decided about a run of deliveries; deciding is done once, storing as often as it takes."""
+
+    deliveries: list[Delivery]
+    reportes: list[tuple[Reporte, Delivery]]
+    rechazos: list[NuevoRechazo]
+    confirmed: list[Confirmed]
+
+    def halves(self) -> tuple[_Batch, _Batch]:
+        """Two batches of the reports; rejections and confirmations go with the first."""
+        middle = len(self.reportes) // 2
+        first = _Batch([], self.reportes[:middle], self.rechazos, self.confirmed)
+        return first, _Batch([], self.reportes[middle:], [], [])
+
+
+class Ingest:
+    """The one committer of what devices say.
+
+    Args:
+        ack: called after the commit, in arrival order, with the QoS 1 deliveries of the batch.
+    """
+
+    def __init__(
+        self, db: Database, limits: IngestLimits, clock: Clock, ack: Callable[[Sequence[Delivery]], None]
+    ) -> None:
+        self._db = db
+        self._limits = limits
+        self._clock = clock
+        self._ack = ack
+        self._queue: SimpleQueue[Item] = SimpleQueue()
+        self._limiter = Limitador(limits.device_rate)
+        self._grace = timedelta(seconds=limits.grace_s)
+        with db.reader() as conn:
+            self._ventana = entregas.load(conn)
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+        self._stopping = False
+        self._fault: str | None = None
+        self._counts = {
+            "recibidos": 0, "guardados": 0, "duplicados": 0, "rechazados": 0, "limitados": 0, "retenidos": 0, "lotes": 0,
+            "reintentos": 0,
+        }  # fmt: skip
+
+    def start(self) -> None:
+        """Start committing."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit and acknowledge what is queued, then end; gives up after ``STOP_S`` (the broker keeps the rest)."""
+        self._queue.put(_STOP)
+        self._thread.join(STOP_S)
+        self._stopping = True
+        self._thread.join(STOP_S)
+
+    def offer(self, delivery: Delivery) -> None:
+        """Queue a message; any thread, returns at once. Ask :meth:`full` before reading more."""
+        self._queue.put(delivery)
+
+    def confirm(self, device_id: int, version: int) -> None:
+        """Queue the news that the broker holds a desired configuration."""
+        self._queue.put(Confirmed(device_id, version))
+
+    def session_lost(self) -> None:
+        """The broker forgot the session: packet ids start again, no old one names a redelivery any more."""
+        self._queue.put(_SESSION_LOST)
+
+    def full(self) -> bool:
+        """Whether the reader of the socket must wait: QoS 0 has no window of its own."""
+        return self._queue.qsize() >= self._limits.queue_max
+
+    def stats(self) -> dict[str, object]:
+        """Counts since the start, the queue's length, and what keeps it from storing."""
+        return {**self._counts, "en_cola": self._queue.qsize(), "fallo": self._fault, **self._limiter.stats()}
+
+    def alive(self) -> bool:
+        """Whether the committing thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            items = self._take()
+            if items is None:
+                return
+            try:
+                self._process(items)
+            except Exception:
+                log.exception("a batch could not be handled; it is not acknowledged")
+            if self._stopping:
+                return
+
+    def _take(self) -> list[Item] | None:
+        first = self._queue.get()
+        if first is _STOP:
+            return None
+        items = [first]
+        for _ in range(min(self._queue.qsize(), self._limits.batch_max - 1)):
+            item = self._queue.get()
+            if item is _STOP:
+                self._queue.put(item)
+                break
+            items.append(item)
+        return items
+
+    def _process(self, items: Sequence[Item]) -> None:
+        batch = self._decide(items)
+        if self._store_until_done(batch):
+            if batch.deliveries:
+                self._ack([d for d in batch.deliveries if d.qos])
+            self._counts["lotes"] += 1
+
+    def _decide(self, items: Sequence[Item]) -> _Batch:
+        batch = _Batch([], [], [], [])
+        now = self._clock.monotonic()
+        for item in items:
+            if isinstance(item, Delivery):
+                batch.deliveries.append(item)
+                self._judge(item, batch, now)
+            elif isinstance(item, Confirmed):
+                batch.confirmed.append(item)
+            elif item is _SESSION_LOST:
+                self._ventana.clear()
+        self._counts["recibidos"] += len(batch.deliveries)
+        return batch
+
+    def _judge(self, delivery: Delivery, batch: _Batch, now: float) -> None:
+        if delivery.qos and not self._ventana.admit(delivery.mid, delivery.payload, dup=delivery.dup):
+            self._counts["duplicados"] += 1
+            return
+        try:
+            reporte = parse(delivery.topic, delivery.payload)
+        except ReporteRechazado as error:
+            batch.rechazos.append(NuevoRechazo(delivery.topic, delivery.payload, error.motivo, error.detalle))
+            self._counts["rechazados"] += 1
+            return
+        if self._limiter.allow(reporte.serial_number, now):
+            batch.reportes.append((reporte, delivery))
+        else:
+            self._counts["limitados"] += 1
+
+    def _store_until_done(self, batch: _Batch, *, final: bool = True) -> bool:
+        """True once stored; False when told to stop before it could be. Only the ``final`` part of what was decided
+        together remembers the deliveries: a crash before it may store a message twice, never lose one."""
+        wait = BACKOFF_S[0]
+        while True:
+            try:
+                self._store(batch, final=final)
+            except (StorageBusy, StorageFull) as error:
+                self._complain(error.mensaje)
+                if self._stopping:
+                    return False
+                self._clock.sleep(wait)
+                wait = min(wait * 2, BACKOFF_S[1])
+            except Exception as error:
+                return self._isolate(batch, error, final=final)
+            else:
+                self._fault = None
+                return True
+
+    def _complain(self, mensaje: str) -> None:
+        self._counts["reintentos"] += 1
+        if self._fault != mensaje:
+            log.warning("no se puede guardar; se reintenta sin acusar recibo: %s", mensaje)
+        self._fault = mensaje
+
+    def _isolate(self, batch: _Batch, error: Exception, *, final: bool) -> bool:
+        """Halve a batch that can't be stored until the one message that breaks it stands alone, and reject that."""
+        if len(batch.reportes) > 1:
+            first, second = batch.halves()
+            return self._store_until_done(first, final=False) and self._store_until_done(second, final=final)
+        log.error("a message can't be stored: %s", error)
+        broken = [NuevoRechazo(d.topic, d.payload, "no_almacenable", type(error).__name__) for _, d in batch.reportes]
+        if not broken:
+            raise error
+        self._counts["rechazados"] += len(broken)
+        return self._store_until_done(_Batch([], [], [*batch.rechazos, *broken], batch.confirmed), final=final)
+
+    def _store(self, batch: _Batch, *, final: bool) -> None:
+        with self._db.unit_of_work() as uow:
+            stored, rejected = self._apply(uow, batch.reportes)
+            rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
+            dispositivos.confirmar_deseadas(uow, batch.confirmed)
+            if final:
+                self._ventana.save(uow)
+        if final:
+            self._ventana.saved()
+        self._counts["guardados"] += stored
+        self._counts["rechazados"] += len(rejected)
+
+    def _apply(
+        self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]
+    ) -> tuple[int, list[NuevoRechazo]]:
+        if not reportes:
+            return 0, []
+        known = dispositivos.by_serials(uow.conn, {r.serial_number for r, _ in reportes})
+        unknown = dict.fromkeys(r.serial_number for r, _ in reportes if r.serial_number not in known)
+        rejected: list[NuevoRechazo] = []
+        if unknown:
+            room = max(0, self._limits.max_unclaimed - dispositivos.contar_no_reclamados(uow.conn))
+            beyond = set(list(unknown)[room:])
+            if beyond:
+                rejected = [_beyond(d) for r, d in reportes if r.serial_number in beyond]
+                reportes = [(r, d) for r, d in reportes if r.serial_number not in beyond]
+        # A retained report is an old one, sent again at each subscription: it introduces a device, it tells nothing new.
+        fresh = [r for r, d in reportes if not d.retain or r.serial_number not in known]
+        self._counts["retenidos"] += len(reportes) - len(fresh)
+        if fresh:
+            dispositivos.apply_reportes(uow, fresh, known, grace=self._grace)
+        return len(fresh), rejected
+
+
+def _beyond(delivery: Delivery) -> NuevoRechazo:
+    detalle = "ya hay demasiados dispositivos sin reclamar (MAX_UNCLAIMED)"
+    return NuevoRechazo(delivery.topic, delivery.payload, "demasiados_sin_reclamar", detalle)

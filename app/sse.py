@@ -1,0 +1,371 @@
+"""Live events (WIRE §4): the hub keeps the recent events once; a subscription is a place in them.
+
+No queue a reader: a reader is a cursor into the shared history, so a slow one costs nothing and makes nobody wait.
+One that lags gets each device's latest state only (coalescing); one that takes nothing at all is closed by the server's
+send deadline and comes back with its ``Last-Event-ID``. Each event is serialised once, each run of events is joined
+once for all readers of the same filter.
+
+Threads: ``publish`` is called by the writer, ``open`` by request threads, everything else in the loop's greenlets.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import gevent
+from gevent import getcurrent
+from gevent.hub import get_hub
+
+from app.clock import Clock
+from app.domain.dispositivo import Dispositivo
+from app.domain.errors import TooManyStreams
+from app.domain.events import DeviceUpdated
+from app.domain.filtro import FiltroStream
+from app.representacion import device_event_json
+
+HELLO = b"event: hello\ndata: {}\n\n"
+PING = b"event: ping\ndata: {}\n\n"
+CHUNK_BYTES = 256 << 10
+"""A reader is given at most about this much at once, so that one write never holds much memory."""
+HISTORY_BYTES = 16 << 20
+"""Bound of the history next to its number of events; a flood of 64 KiB payloads must not fill a Raspberry Pi."""
+LAG_EVENTS = 2000
+"""A reader further behind gets only the latest state of each device."""
+JOINED_RUNS = 64
+ENTRY_OVERHEAD = 600
+RETRY_MS = (500, 3000)
+"""What a closing server tells its readers to wait, drawn for each, so that they don't come back as one."""
+
+
+class Loop(Protocol):
+    """What the hub needs of the event loop."""
+
+    def run_callback(self, func: Callable[..., object], *args: object) -> object:
+        """Run soon, in the loop's thread."""
+
+    def run_callback_threadsafe(self, func: Callable[..., object], *args: object) -> object:
+        """The same, called from any thread."""
+
+
+class Entry:
+    """An event in the history; its frame is made when the first reader needs it."""
+
+    __slots__ = ("_frame", "epoch", "event", "size")
+
+    def __init__(self, event: DeviceUpdated, epoch: str) -> None:
+        self.event = event
+        self.epoch = epoch
+        d = event.dispositivo
+        self.size = ENTRY_OVERHEAD + len(d.parametros_json) + len(d.configuracion_json)
+        self._frame: bytes | None = None
+
+    def update(self) -> bytes:
+        """The frame of an update: no ``event:`` line, so that ``EventSource.onmessage`` fires."""
+        if self._frame is None:
+            data = device_event_json(self.event.dispositivo)
+            self._frame = f"id: {self.epoch}-{self.event.secuencia}\ndata: {data}\n\n".encode()
+        return self._frame
+
+    def leave(self) -> bytes:
+        """The frame that tells a reader that the device is not in its filter any more."""
+        d = self.event.dispositivo
+        head = f"id: {self.epoch}-{self.event.secuencia}\nevent: leave\n"
+        return f'{head}data: {{"id":{d.id},"serial_number":"{d.serial_number}"}}\n\n'.encode()
+
+
+class Latest(NamedTuple):
+    """A device's newest event, and when it was last claimed or let go, so that a lagging reader is told ``leave``."""
+
+    entry: Entry
+    changed_at: int
+    reclamado_antes: bool | None
+
+
+class Hub:
+    """The history and its readers.
+
+    Args:
+        epoch: names this run of the program; ids of another epoch are answered with ``reset``.
+        last: number of the last event committed before this run.
+        history: events kept for resuming.
+        ping_s: seconds between pings of a stream.
+        max_streams: open streams in all.
+        max_per_address: open streams of one peer address.
+    """
+
+    def __init__(
+        self, *, epoch: str, last: int, history: int, ping_s: float, max_streams: int, max_per_address: int, clock: Clock
+    ) -> None:
+        self.epoch = epoch
+        self.last = last
+        self.ping_s = ping_s
+        self.closing = False
+        self.clock = clock
+        self._history = history
+        self._max_streams = max_streams
+        self._max_per_address = max_per_address
+        self._recent = threading.Lock()  # guards the four below
+        self._entries: dict[int, Entry] = {}
+        self._latest: dict[int, Latest] = {}  # by device id, least recently changed first
+        self._oldest = last + 1
+        self._bytes = 0
+        self._loop: Loop | None = None
+        self._waking = False
+        self._lock = threading.Lock()
+        self._open: set[Subscription] = set()
+        self._of_address: dict[str, int] = {}
+        self._parked: dict[Subscription, gevent.Greenlet] = {}
+        self._joined: dict[tuple[FiltroStream, int], tuple[int, bytes]] = {}
+        self._counts = {"abiertas": 0, "rechazadas": 0, "reanudadas": 0, "resets": 0, "agrupadas": 0}
+
+    def start(self) -> None:
+        """Bind to the calling thread's event loop and start the ping timer."""
+        self._loop = get_hub().loop
+        gevent.spawn(self._tick)
+
+    def publish(self, events: Sequence[DeviceUpdated]) -> None:
+        """Take in committed events, in commit order; any thread, one at a time (the writer's lock sees to it)."""
+        with self._recent:
+            for event in events:
+                self._remember(Entry(event, self.epoch))
+            while len(self._entries) > self._history or self._bytes > HISTORY_BYTES:
+                self._bytes -= self._entries.pop(self._oldest).size
+                self._oldest += 1
+            self.last = events[-1].secuencia
+        if self._parked and not self._waking and self._loop is not None:
+            self._waking = True
+            self._loop.run_callback_threadsafe(self._wake)
+
+    def open(self, filtro: FiltroStream, *, address: str, last_event_id: str | None) -> Subscription:
+        """A place in the stream, from now or from after ``last_event_id``.
+
+        Raises:
+            TooManyStreams: a bound is reached, or the program is stopping.
+        """
+        with self._lock:
+            mine = self._of_address.get(address, 0)
+            if self.closing or len(self._open) >= self._max_streams or mine >= self._max_per_address:
+                self._counts["rechazadas"] += 1
+                raise TooManyStreams
+            cursor = self._position(last_event_id)
+            reset = last_event_id is not None and cursor is None
+            self._counts["resets"] += reset
+            self._counts["reanudadas"] += cursor is not None
+            sub = Subscription(self, filtro, address, cursor if cursor is not None else self.last, reset=reset)
+            self._open.add(sub)
+            self._of_address[address] = mine + 1
+            self._counts["abiertas"] += 1
+            return sub
+
+    def close(self) -> None:
+        """End every stream; each reader is told to come back after a moment of its own."""
+        self.closing = True
+        if self._loop is not None:
+            self._loop.run_callback_threadsafe(self._wake)
+
+    def stats(self) -> dict[str, int]:
+        """Readers now, and counts since the start."""
+        return {
+            "lectores": len(self._open),
+            "direcciones": len(self._of_address),
+            "historial_eventos": len(self._entries),
+            "historial_bytes": self._bytes,
+            "ultimo_evento": self.last,
+            **self._counts,
+        }
+
+    def run(self, filtro: FiltroStream, cursor: int) -> tuple[int, bytes]:
+        """Frames for a reader at ``cursor``, and its new cursor; a long run is given in pieces."""
+        key = (filtro, cursor)
+        found = self._joined.get(key)
+        if found is None:
+            found = self._join(filtro, cursor)
+            if len(self._joined) >= JOINED_RUNS:
+                self._joined.clear()
+            self._joined[key] = found
+        return found
+
+    def park(self, sub: Subscription) -> None:
+        """Wait, in the reader's greenlet, for an event, a ping or the end."""
+        self._parked[sub] = getcurrent()
+        try:
+            # The writer sets ``last`` and then looks who is parked; here it is the other way round, so none is missed.
+            if self.last <= sub.cursor and not self.closing:
+                get_hub().switch()
+        finally:
+            self._parked.pop(sub, None)
+
+    def release(self, sub: Subscription) -> None:
+        """Forget a reader; doing it again does nothing."""
+        with self._lock:
+            if sub not in self._open:
+                return
+            self._open.discard(sub)
+            left = self._of_address[sub.address] - 1
+            if left:
+                self._of_address[sub.address] = left
+            else:
+                del self._of_address[sub.address]
+
+    def _position(self, last_event_id: str | None) -> int | None:
+        if last_event_id is None:
+            return None
+        epoch, dash, text = last_event_id.rpartition("-")
+        if not dash or epoch != self.epoch or not (text.isascii() and text.isdigit()) or len(text) > 19:
+            return None
+        seen = int(text)
+        return seen if self._oldest - 1 <= seen <= self.last else None
+
+    def _remember(self, entry: Entry) -> None:
+        event = entry.event
+        self._entries[event.secuencia] = entry
+        self._bytes += entry.size
+        before = self._latest.pop(event.dispositivo.id, None)
+        if before is None or event.reclamado_antes != event.dispositivo.reclamado:
+            self._latest[event.dispositivo.id] = Latest(entry, event.secuencia, event.reclamado_antes)
+        else:
+            self._latest[event.dispositivo.id] = Latest(entry, before.changed_at, before.reclamado_antes)
+
+    def _join(self, filtro: FiltroStream, cursor: int) -> tuple[int, bytes]:
+        with self._recent:
+            last = self.last
+            if last - cursor > LAG_EVENTS or cursor + 1 < self._oldest:
+                run = self._coalesced(cursor)
+            else:
+                entries = [self._entries[n] for n in range(cursor + 1, last + 1)]
+                run = [(entry, entry.event.reclamado_antes) for entry in entries]
+        frames: list[bytes] = []
+        size = 0
+        for entry, antes in run:
+            frame = _frame(filtro, entry, antes)
+            if frame is not None:
+                frames.append(frame)
+                size += len(frame)
+                if size >= CHUNK_BYTES:
+                    return entry.event.secuencia, b"".join(frames)
+        return last, b"".join(frames)
+
+    def _coalesced(self, cursor: int) -> list[tuple[Entry, bool | None]]:
+        """The latest state of each device that changed after ``cursor``, in the order of their events."""
+        run: list[tuple[Entry, bool | None]] = []
+        for latest in reversed(self._latest.values()):
+            event = latest.entry.event
+            if event.secuencia <= cursor:
+                break
+            antes = latest.reclamado_antes if latest.changed_at > cursor else event.dispositivo.reclamado
+            run.append((latest.entry, antes))
+        self._counts["agrupadas"] += self.last - cursor - len(run)
+        run.reverse()
+        return run
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._joined.clear()
+        if self._loop is None:
+            return
+        for sub in list(self._parked):
+            self._loop.run_callback(self._resume, sub)
+
+    def _resume(self, sub: Subscription) -> None:
+        """Let a parked reader go on; one that was woken or ended meanwhile is not there any more."""
+        greenlet = self._parked.pop(sub, None)
+        if greenlet is not None:
+            greenlet.switch()
+
+    def _tick(self) -> None:
+        """One timer for the pings of all streams."""
+        period = min(1.0, self.ping_s / 4)
+        while not self.closing:
+            gevent.sleep(period)
+            now = self.clock.monotonic()
+            for sub in [s for s in self._parked if s.next_ping <= now]:
+                self._resume(sub)
+
+
+class Subscription:
+    """One reader's place in the stream."""
+
+    __slots__ = ("_filtro", "_hub", "_reset", "address", "cursor", "next_ping")
+
+    def __init__(self, hub: Hub, filtro: FiltroStream, address: str, cursor: int, *, reset: bool) -> None:
+        self._hub = hub
+        self._filtro = filtro
+        self.cursor = cursor
+        self._reset = reset
+        self.address = address
+        self.next_ping = hub.clock.monotonic() + hub.ping_s
+
+    @property
+    def resumed(self) -> bool:
+        """Whether nothing was missed since the reader's last id; then it needs no snapshot."""
+        return self.cursor < self._hub.last and not self._reset
+
+    def stream(self, snapshot: tuple[int, Sequence[Dispositivo]] | None = None) -> Stream:
+        """The bytes for the reader, to be iterated in a greenlet; close it in any case."""
+        return Stream(self, self._frames(snapshot))
+
+    def close(self) -> None:
+        """Give the place back."""
+        self._hub.release(self)
+
+    def _frames(self, snapshot: tuple[int, Sequence[Dispositivo]] | None) -> Iterator[bytes]:
+        hub = self._hub
+        yield HELLO + self._opening(snapshot)
+        del snapshot
+        while not hub.closing:
+            if hub.last > self.cursor:
+                self.cursor, chunk = hub.run(self._filtro, self.cursor)
+                if chunk:
+                    yield chunk
+            else:
+                hub.park(self)
+            if self.next_ping <= hub.clock.monotonic():
+                self.next_ping = hub.clock.monotonic() + hub.ping_s
+                yield PING
+        yield f"retry: {random.randint(*RETRY_MS)}\n\n".encode()  # noqa: S311 - spreads load, guards nothing
+
+    def _opening(self, snapshot: tuple[int, Sequence[Dispositivo]] | None) -> bytes:
+        epoch = self._hub.epoch
+        frames = [f"id: {epoch}-{self.cursor}\nevent: reset\ndata: {{}}\n\n"] if self._reset else []
+        if snapshot is not None:
+            upto, devices = snapshot
+            self.cursor = max(self.cursor, upto)
+            frames += [f"data: {device_event_json(d)}\n\n" for d in devices]
+            if devices:  # only the last one names a place: who is cut off before it must not resume after it
+                frames[-1] = f"id: {epoch}-{upto}\n{frames[-1]}"
+        return "".join(frames).encode()
+
+
+class Stream:
+    """An iterator of bytes that gives the reader's place back when closed, even if it was never started."""
+
+    __slots__ = ("_frames", "_sub")
+
+    def __init__(self, sub: Subscription, frames: Iterator[bytes]) -> None:
+        self._sub = sub
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._frames)
+
+    def close(self) -> None:
+        """End the stream and give the place back."""
+        close = getattr(self._frames, "close", None)
+        if close is not None:
+            close()
+        self._sub.close()
+
+
+def _frame(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
+    d = entry.event.dispositivo
+    if filtro.matches(d.serial_number, d.reclamado):
+        return entry.update()
+    if reclamado_antes is not None and filtro.matches(d.serial_number, reclamado_antes):
+        return entry.leave()
+    return None
