@@ -145,6 +145,10 @@ class Backend:
                     total += float(match[3])
         return total
 
+    def rejected_metric(self) -> float:
+        """All messages ever rejected, as /metrics counts them."""
+        return self.metric("iot_mensajes_rechazados_total")
+
     @property
     def database(self) -> Path:
         return self.instance / "iot.db"

@@ -1,0 +1,69 @@
+"""Who is served without credentials: TRUSTED_NETWORKS, from a machine that is in it and from one that is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.red import OtraMaquina
+
+ASK = """
+import http.client, json
+def ask(path, **headers):
+    c = http.client.HTTPConnection({host!r}, {port}, timeout=10)
+    c.request("GET", path, headers=headers)
+    r = c.getresponse()
+    body = r.read(2000) if path.startswith("/stream") and r.status == 200 else r.read()
+    c.close()
+    return [r.status, r.headers.get("Content-Type"), body.decode()]
+print(json.dumps([ask(p) for p in {paths!r}]))
+"""
+PATHS = ["/dispositivos", "/stream/dispositivos", "/metrics", "/salud", "/mensajes/rechazados", "/no/existe"]
+
+
+@pytest.fixture(scope="module")
+def other():
+    with OtraMaquina(2) as machine:
+        yield machine
+
+
+def ask(other, backend, paths):
+    return json.loads(other.python(ASK.format(host=other.here, port=backend.port, paths=paths)))
+
+
+def test_a_stranger_is_told_which_line_to_set(own_parts, other):
+    """Default networks: 403 everywhere, with the line that would let this address in."""
+    backend = own_parts.backend(own_parts.mosquitto(), BACKEND_HOST="0.0.0.0")
+    for path, (status, kind, body) in zip(PATHS, ask(other, backend, PATHS), strict=True):
+        if path == "/salud" and status == 200:
+            continue
+        assert status == 403, (path, status, body)
+        assert kind.startswith("application/problem+json")
+        problem = json.loads(body)
+        text = problem["error"] + problem["detail"]
+        assert "TRUSTED_NETWORKS" in text
+        assert other.there in text or other.there.rsplit(".", 1)[0] in text
+    assert backend.http.get("/dispositivos").status == 200
+
+
+def test_a_trusted_neighbour_is_served(own_parts, other):
+    backend = own_parts.backend(
+        own_parts.mosquitto(), BACKEND_HOST="0.0.0.0", TRUSTED_NETWORKS=f'["127.0.0.0/8", "{other.network}"]'
+    )
+    (status, _, body), (missing, _, _) = ask(other, backend, ["/dispositivos", "/no/existe"])
+    assert (status, json.loads(body), missing) == (200, [], 404)
+
+
+def test_the_embedded_broker_stays_on_loopback(own_parts, other):
+    """Unless asked, the broker we start cannot be reached from another machine."""
+    backend = own_parts.backend(given_broker=False, BACKEND_HOST="0.0.0.0")
+    code = f"""
+import socket
+try:
+    socket.create_connection(({other.here!r}, {backend.mqtt_port}), timeout=3)
+    print("abierto")
+except OSError:
+    print("cerrado")
+"""
+    assert other.python(code).strip() == "cerrado"
