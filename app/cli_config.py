@@ -22,9 +22,7 @@ def show(settings: Settings, *, as_json: bool) -> int:
         print(json.dumps({"carpeta": str(settings.instance_path), "ajustes": rows}, ensure_ascii=False, indent=2))
         return 0
     print(f"Carpeta de datos: {settings.instance_path}")
-    print(
-        "Origen, del más débil al más fuerte: predeterminado, instance/config.py, variable IOT_<NOMBRE>.\n"
-    )
+    print("Origen, del más débil al más fuerte: predeterminado, instance/config.py, variable IOT_<NOMBRE>.\n")
     for row in rows:
         _print_row(row)
     for aviso in settings.avisos:
