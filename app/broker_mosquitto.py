@@ -1,0 +1,197 @@
+"""A mosquitto of this machine as our own child, with a configuration of ours (figures: docs/adr/0002-broker.md)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.broker_base import BrokerError, BrokerInfo, is_loopback
+from app.broker_child import ChildBroker
+from app.broker_orphan import CONFIG
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from app.clock import Clock
+
+log = logging.getLogger(__name__)
+
+MAX_INFLIGHT = 4_000
+"""Messages sent to one client and not acknowledged yet; at most so many come again after a lost connection."""
+MAX_QUEUED = 500_000
+"""Messages kept for one client that is away or slow: 14 hours of a house that sends ten a second."""
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+"""The same in payload bytes, whichever comes first: about 300 MB of memory at worst."""
+MAX_PACKET = 256 * 1024
+"""Bigger ones close the connection. Well above 64 KiB: what is too big for us must arrive to be rejected visibly."""
+FORGET_CLIENT = "30d"
+
+_DATABASE = "mosquitto.db"
+_SAVE_BYTES_S = 8 * 1024 * 1024  # a save writes everything: the larger it is, the more seldom
+_SAVE_MAX_S = 30.0
+_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/sbin")
+_HARMLESS = "should not be run as root"
+
+
+def find_mosquitto() -> str | None:
+    """The program's path; system services live where an ordinary user's PATH does not look."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_FOLDERS))
+
+
+def configuration(folder: Path, listen_host: str, port: int, *, root: bool) -> str:
+    """The text of mosquitto.conf (man 5 mosquitto.conf, 2.0.11)."""
+    if any(c in str(folder) for c in "\r\n"):
+        raise BrokerError("broker_carpeta", "la ruta de la carpeta instance no puede tener saltos de línea")
+    lines = [
+        "# Generated at every start by the IoT backend: changes made here are lost.",
+        f"listener {port} {listen_host}",
+        "allow_anonymous true",
+        "set_tcp_nodelay true",
+        "persistence true",
+        f"persistence_location {folder}/",
+        f"persistence_file {_DATABASE}",
+        # Saves are asked for by signal, see MosquittoBroker._tick; this is the net below.
+        "autosave_on_changes false",
+        "autosave_interval 60",
+        f"max_inflight_messages {MAX_INFLIGHT}",
+        f"max_queued_messages {MAX_QUEUED}",
+        f"max_queued_bytes {MAX_QUEUED_BYTES}",
+        f"max_packet_size {MAX_PACKET}",
+        # Legacy devices publish at QoS 0; so their messages too are queued and wait for the backend's commit.
+        "upgrade_outgoing_qos true",
+        f"persistent_client_expiration {FORGET_CLIENT}",
+        "sys_interval 0",
+        "connection_messages false",
+        "log_dest stderr",
+        "log_timestamp false",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+    ]
+    if root:  # else it becomes another user, who cannot write in our folder
+        lines.append("user root")
+    return "\n".join(lines) + "\n"
+
+
+def connect_host(listen_host: str) -> str:
+    """Where the backend reaches a listener on `listen_host`."""
+    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(listen_host, listen_host)
+
+
+def limits(listen_host: str) -> tuple[str, ...]:
+    """What this broker does not promise, for the banner and `./iot doctor`."""
+    return (
+        (
+            "Si Mosquitto muere de golpe (kill -9, corte de luz) se pierde lo que recibió y aún no había guardado: "
+            "alrededor de 1 segundo, hasta 30 con una cola muy grande."
+        ),
+        (
+            f"Para un cliente ausente guarda hasta {MAX_QUEUED} mensajes o {MAX_QUEUED_BYTES // 2**20} MiB; "
+            f"después descarta los nuevos. A los {FORGET_CLIENT[:-1]} días sin verlo lo olvida."
+        ),
+        "Se apaga con el backend: mientras tanto los dispositivos no tienen a quién enviar.",
+        *anonymous_limits(listen_host),
+    )
+
+
+def anonymous_limits(listen_host: str) -> tuple[str, ...]:
+    """Who can speak to a broker of ours that asks nobody who they are."""
+    if is_loopback(listen_host):
+        return (
+            (
+                "No pide contraseña: cualquier programa de esta máquina puede hacerse pasar por un dispositivo. "
+                "Desde la red no se llega a él (MQTT_LISTEN_HOST)."
+            ),
+        )
+    return (
+        (
+            f"MQTT_LISTEN_HOST = {listen_host} lo abre a la red sin contraseña ni cifrado: quien esté en ella puede "
+            "leer los mensajes, hacerse pasar por cualquier dispositivo, dar órdenes y ocupar la sesión del backend."
+        ),
+    )
+
+
+class MosquittoBroker(ChildBroker):
+    """Keeps sessions, queues and retained messages in the instance folder over restarts of either process."""
+
+    def __init__(self, program: str, folder: Path, *, listen_host: str, port: int, clock: Clock) -> None:
+        info = BrokerInfo(
+            kind="mosquitto",
+            host=connect_host(listen_host),
+            port=port,
+            descripcion=f"Mosquitto propio en {listen_host}:{port}",
+            no_promete=limits(listen_host),
+        )
+        super().__init__(info, folder, listen_host=listen_host, clock=clock)
+        self._program = program
+        self._next_save = 0.0
+        self._received: int | None = None
+
+    @property
+    def config_path(self) -> str:
+        """The generated configuration."""
+        return str(self.folder / CONFIG)
+
+    def _prepare(self) -> None:
+        text = configuration(self.folder, self._listen_host, self.info.port, root=os.geteuid() == 0)
+        fd = os.open(self.config_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w") as handle:
+            handle.write(text)
+
+    def _command(self) -> list[str]:
+        tie = str(Path(__file__).with_name("broker_exec.py"))
+        return [sys.executable, "-I", "-S", tie, str(os.getpid()), self._program, "-c", self.config_path]
+
+    def _tick(self, process: subprocess.Popen[bytes]) -> None:
+        """Have it save (SIGUSR1), every second while that is cheap.
+
+        Its own autosave either writes everything on every message (2,000 messages/s are then the limit) or every so
+        many seconds whatever it costs: with a queue of 500,000 that is 100 MB each time.
+        """
+        now = self._clock.monotonic()
+        if now < self._next_save:
+            return
+        received = _bytes_read(process.pid)
+        if received is not None and received == self._received:
+            return  # nothing came in: nothing to save
+        self._received = received
+        self._next_save = now + min(self._database_size() / _SAVE_BYTES_S, _SAVE_MAX_S)
+        process.send_signal(signal.SIGUSR1)
+
+    def _database_size(self) -> int:
+        try:
+            return (self.folder / _DATABASE).stat().st_size
+        except OSError:
+            return 0
+
+    def _mend(self, lines: list[str]) -> bool:
+        """A database that it cannot read would keep it from ever starting again: put it aside, loudly."""
+        self._next_save, self._received = 0.0, None
+        database = self.folder / _DATABASE
+        if not any("Couldn't open database" in line for line in lines[-4:]) or not database.exists():
+            return False
+        aside = database.with_suffix(".db.roto")
+        database.replace(aside)
+        self._lines.clear()
+        log.error("Mosquitto no puede leer su base de datos: queda apartada en %s y empieza vacío", aside)
+        return True
+
+    def _log_line(self, line: str) -> None:
+        if _HARMLESS in line:
+            return
+        serious = line.startswith(("Error", "Warning")) or "being dropped" in line
+        log.log(logging.WARNING if serious else logging.DEBUG, "mosquitto: %s", line)
+
+
+def _bytes_read(pid: int) -> int | None:
+    """How much the process has read so far, sockets included (proc(5), io); None where that cannot be known."""
+    try:
+        text = Path(f"/proc/{pid}/io").read_text()
+    except OSError:
+        return None
+    return int(text.split("rchar:", 1)[1].split(maxsplit=1)[0])
