@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import fanout, ingest, kill, latency, rest, startup
-from bench.children import ROOT, BenchError
+from bench.children import ROOT, BenchError, program
 from bench.report import Report, describe_machine, filesystem, table
 from bench.runs import Context, Options
 
@@ -76,7 +75,7 @@ def missing() -> str:
     """Why the benchmarks cannot run here, or nothing."""
     if not sys.platform.startswith("linux"):
         return "Las pruebas de rendimiento necesitan Linux (epoll y /proc)."
-    if not shutil.which("mosquitto"):
+    if not program("mosquitto"):
         return "Falta mosquitto: instálelo (por ejemplo, «sudo apt install mosquitto») y repita."
     return ""
 

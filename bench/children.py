@@ -7,6 +7,9 @@ import ctypes
 import functools
 import json
 import os
+import random
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from bench import load, readers
 
@@ -41,9 +44,21 @@ class BenchError(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A free port below the kernel's ephemeral range, so that no client takes it while a killed server is away."""
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(200):
+        port = random.randrange(min(15_000, low - 1000), low)
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                sock.bind(("127.0.0.1", port))
+                return port
+    raise BenchError("no hay puertos libres")
+
+
+def program(name: str) -> str | None:
+    """Where a program is; system folders are looked at too, which not every user has on the path."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin")
 
 
 def _die_with_parent(parent: int) -> None:
@@ -114,10 +129,13 @@ class Talker(Child):
             raise self.failure("no acepta órdenes") from error
 
     def hear(self, timeout: float = 60.0) -> dict[str, Any]:
-        with alarm(timeout, self.process.kill):
-            line = self._pipe(self.process.stdout).readline()
+        """The next line; each order is answered by one, so nothing waits unseen in the pipe's buffer."""
+        pipe = self._pipe(self.process.stdout)
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN)
+        line = pipe.readline() if waiting.poll(timeout * 1000) else ""
         if not line:
-            raise self.failure("no contestó")
+            raise self.failure(f"no contestó en {timeout:g} s")
         value: dict[str, Any] = json.loads(line)
         return value
 
@@ -125,18 +143,6 @@ class Talker(Child):
     def _pipe(pipe: IO[str] | None) -> IO[str]:
         assert pipe is not None
         return pipe
-
-
-@contextlib.contextmanager
-def alarm(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Runs `action` if the block takes longer than that (main thread only)."""
-    previous = signal.signal(signal.SIGALRM, lambda *_: action())
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,8 @@ class Lab:
         port = free_port()
         conf = self.folder / f"mosquitto-{port}.conf"
         conf.write_text(MOSQUITTO_CONF.format(port=port))
-        child = Child("mosquitto", ["mosquitto", "-c", str(conf)], self.folder / "mosquitto.log")
+        args = [program("mosquitto") or "mosquitto", "-c", str(conf)]
+        child = Child("mosquitto", args, self.folder / "mosquitto.log")
         self.keep(child)
         wait_for(lambda: can_connect(port), 10, lambda: child.failure("no abre su puerto"), child)
         return port

@@ -19,6 +19,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bench import orders
+from bench.orders import emit
 from bench.wire import SEQ_BASE, Device, connect_packet, fleet, stamp
 
 IDS = 65_535
@@ -133,13 +135,17 @@ class Generator:
         self.by_fd = {conn.sock.fileno(): conn for conn in self.conns}
         for fd in self.by_fd:
             self.poll.register(fd, select.EPOLLIN)
-        self.poll.register(sys.stdin.fileno(), select.EPOLLIN)
-        self.stopping = False
+        self.poll.register(orders.FD, select.EPOLLIN)
+        self.orders = orders.Orders()
+        self.going = self.stopping = False
         self.sent = self.turn = 0
         self.first = self.last_sent = time.monotonic()
         self.samples: list[tuple[float, int]] = []
 
     def run(self) -> dict[str, Any]:
+        """Waits for `go`, then sends until the end of the plan."""
+        while not self.going and not self.stopping:
+            self.wait(60)
         self.first = time.monotonic()
         step = self.step_paced if self.plan.rate else self.step_saturated
         while not self.stopping and not self.finished():
@@ -196,18 +202,21 @@ class Generator:
             if conn:
                 conn.read_acks()
             else:
-                self.obey(sys.stdin.readline())
+                for order in self.orders.read():
+                    self.obey(order)
         for conn in blocked:
             conn.flush()
 
     def obey(self, order: str) -> None:
-        match order.strip():
+        match order:
+            case "go":
+                self.going = True
             case "state":
                 emit({"sent": self.sent, "acked": sum(conn.acked for conn in self.conns)})
             case _:  # "stop", or the parent is gone
                 self.stopping = True
                 if not order:
-                    self.poll.unregister(sys.stdin.fileno())
+                    self.poll.unregister(orders.FD)
 
     def drain(self) -> None:
         end = time.monotonic() + DRAIN_SECONDS
@@ -228,16 +237,9 @@ class Generator:
         }
 
 
-def emit(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
-
-
 def main(argv: list[str]) -> int:
     generator = Generator(Plan(**json.loads(argv[0])))
     emit({"ready": True})
-    if sys.stdin.readline().strip() != "go":
-        return 1
     emit(generator.run())
     return 0
 

@@ -23,6 +23,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from bench import orders
+from bench.orders import emit
 from bench.stats import summary
 from bench.wire import MARK, STAMP, STAMP_BASE, connect_packet, http_get, stamp, subscribe_packet
 
@@ -79,6 +81,7 @@ class Crowd:
         self.pieces = self.closed = self.last_at = 0
         self.refused: list[str] = []
         self.feed = self.feed_sse if plan.kind == "sse" else self.feed_mqtt
+        self.orders = orders.Orders()
         self.done = False
 
     # -- connecting
@@ -153,7 +156,8 @@ class Crowd:
         for fd, what in self.poll.poll(seconds):
             reader = self.readers.get(fd)
             if reader is None:
-                self.obey(sys.stdin.readline())
+                for order in self.orders.read():
+                    self.obey(order)
             elif what & select.EPOLLOUT:
                 self.greet(fd)
             else:
@@ -220,8 +224,8 @@ class Crowd:
 
     # -- orders
 
-    def obey(self, line: str) -> None:
-        match line.strip():
+    def obey(self, order: str) -> None:
+        match order:
             case "reset":
                 self.reset()
                 emit({"ok": True})
@@ -255,14 +259,9 @@ class Crowd:
         return {serial.decode(): int(seq) for serial, seq in FINAL.findall(b"".join(reader.kept))}
 
     def run(self) -> None:
-        self.poll.register(sys.stdin.fileno(), select.EPOLLIN)
+        self.poll.register(orders.FD, select.EPOLLIN)
         while not self.done:
             self.turn(1.0)
-
-
-def emit(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
 
 
 def main(argv: list[str]) -> int:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.children import program
 from bench.stats import ratio
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def package(name: str) -> str:
 
 def mosquitto_version() -> str:
     try:
-        out = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, timeout=10, check=False).stdout
+        args = [program("mosquitto") or "mosquitto", "-h"]
+        out = subprocess.run(args, capture_output=True, text=True, timeout=10, check=False).stdout
     except OSError:
         return "-"
     return out.splitlines()[0].removeprefix("mosquitto version ").strip() if out else "-"

@@ -57,11 +57,11 @@ def probe(lab: Lab, target: Target, broker: int) -> None:
     settle(target.database)
 
 
-def settle(database: Path, seconds: float = 0.2) -> int:
+def settle(database: Path, pause: float = 0.2, seconds: float = 20.0) -> int:
     """Waits until nothing more arrives; returns the newest id."""
-    top = -1
-    while top != (top := last_row(database)):
-        time.sleep(seconds)
+    top, end = -1, time.monotonic() + seconds
+    while top != (top := last_row(database)) and time.monotonic() < end:
+        time.sleep(pause)
     return top
 
 
