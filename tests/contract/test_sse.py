@@ -127,7 +127,7 @@ def test_both_filters(backend, http, report, serial):
         assert device["reclamado"] is False
 
 
-@pytest.mark.parametrize("value", ["true", "True", "1", "false", "0"])
+@pytest.mark.parametrize("value", ["true", "True", "false", ""])
 def test_spellings_of_reclamado(backend, value):
     with backend.sse(f"?reclamado={value}") as stream:
         assert stream.status == 200

@@ -68,7 +68,7 @@ def test_sse_client_shows_the_house(backend, http, tmp_path, detectar):
     url = next(o for o in ("--url", "--base-url", "--servidor") if o in help_text)
     script = Proceso("sse_client", [*argv, url, f"http://127.0.0.1:{backend.port}"], tmp_path / "sse.log", env=backend.env())
     try:
-        wait_until(lambda: backend.http.get("/salud").json["sse"]["abiertos"] == 1, 10, "the script is connected")
+        wait_until(lambda: backend.streams() == 1, 10, "the script is connected")
         http.put(f"/dispositivos/{device['id']}", {"nombre": "visto por el guion"})
         wait_until(lambda: "visto por el guion" in script.log(), 10, "the event is printed")
         assert "hello" not in script.log().lower().replace(device["serial_number"].lower(), "")

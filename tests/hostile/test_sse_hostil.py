@@ -19,11 +19,6 @@ def settings():
     return {"INGEST_DEVICE_RATE": 0, "SSE_SEND_TIMEOUT_S": 3, "SSE_PING_S": 1}
 
 
-def streams(backend) -> int:
-    """Open streams as the program counts them."""
-    return backend.http.get("/salud").json["sse"]["abiertos"]
-
-
 def test_never_reading_readers_disturb_nobody(backend, mqtt, serials):
     """Thirty frozen readers; the live one gets every event promptly, PUT answers, memory stays bounded."""
     many = [serials() for _ in range(50)]
@@ -46,7 +41,7 @@ def test_never_reading_readers_disturb_nobody(backend, mqtt, serials):
             assert backend.http.put(f"/dispositivos/{device['id']}", {"nombre": "responde"}).status == 200
             assert time.monotonic() - began < 1.0
         assert resident(backend) - rss < 60_000, "kB more while thirty readers were frozen"
-        wait_until(lambda: streams(backend) == 0, 20, f"frozen readers dropped, {streams(backend)} left", every=0.2)
+        wait_until(lambda: backend.streams() == 0, 20, f"frozen readers dropped, {backend.streams()} left", every=0.2)
     finally:
         for reader in frozen:
             reader.close()
@@ -92,7 +87,7 @@ def test_readers_that_come_and_go_leave_nothing(backend, mqtt, serial):
     mqtt.publish(own_topic(serial), {"estado": "activo"})
     with backend.sse(f"?snapshot=1&serial={serial}") as stream:
         stream.hello()
-    wait_until(lambda: streams(backend) == 0, 10, "streams closed", every=0.1)
+    wait_until(lambda: backend.streams() == 0, 10, "streams closed", every=0.1)
 
 
 @pytest.mark.timeout(90)
@@ -114,11 +109,11 @@ def test_half_open_readers_are_noticed(own_parts, tmp_path):
         )
         try:
             wait_until(lambda: "listos" in reader.log() or not reader.alive, 10, "readers over there")
-            assert streams(backend) == 5, reader.log()
+            assert backend.streams() == 5, reader.log()
             other.pull_the_plug()
             with backend.sse() as live:
                 live.hello()
-                wait_until(lambda: streams(backend) == 1, 30, "half-open streams closed", every=0.3)
+                wait_until(lambda: backend.streams() == 1, 30, "half-open streams closed", every=0.3)
                 assert live.until(lambda e: e.event == "ping", 3)
         finally:
             reader.kill()

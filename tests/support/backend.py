@@ -134,6 +134,10 @@ class Backend:
         """The operator's list of rejected messages, newest first."""
         return self.http.get("/mensajes/rechazados?per_page=200").json["data"]
 
+    def streams(self) -> int:
+        """Open streams as the program counts them."""
+        return int(self.http.get("/salud").json["flujos"]["lectores"])
+
     def metric(self, name: str, **labels: str) -> float:
         """Sum of the samples of a metric that carry these labels; 0 when there is none."""
         total = 0.0
@@ -147,7 +151,7 @@ class Backend:
 
     def rejected_metric(self) -> float:
         """All messages ever rejected, as /metrics counts them."""
-        return self.metric("iot_mensajes_rechazados_total")
+        return self.metric("iot_mensajes_total", destino="rechazados")
 
     @property
     def database(self) -> Path:

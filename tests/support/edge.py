@@ -1,0 +1,108 @@
+"""The HTTP edge for real, without a process of its own: server, app, database file and hub, in a thread of the test."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from app import create_app
+from app.bus import Bus
+from app.clock import Clock
+from app.db import Database
+from app.migrations import migrate
+from app.server import Server
+from app.servicios import Services
+from app.sse import Hub
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """The settings that the edge reads, with the defaults of config.py."""
+
+    backend_host: str = "127.0.0.1"
+    backend_port: int = 0
+    http_threads: int = 4
+    http_queue_max: int = 200
+    http_max_connections: int = 8000
+    http_header_timeout_s: float = 10.0
+    http_body_max: int = 65536
+    sse_send_timeout_s: float = 20.0
+    trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    allowed_hosts: tuple[str, ...] = ()
+    public_backend_url: str = ""
+
+
+@dataclass
+class Edge:
+    """A running edge: its port, and the parts behind it."""
+
+    port: int
+    server: Server
+    services: Services | None = None
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def raw(self, data: bytes) -> bytes:
+        """Everything the server says to these bytes until it closes or falls silent for half a second."""
+        with self.connect() as sock:
+            sock.settimeout(0.5)
+            sock.sendall(data)
+            return read_until_silent(sock)
+
+
+def read_until_silent(sock: socket.socket) -> bytes:
+    found = b""
+    try:
+        while chunk := sock.recv(65536):
+            found += chunk
+    except (TimeoutError, ConnectionResetError):
+        pass
+    return found
+
+
+def make_services(folder: Path, settings: EdgeSettings, parts: dict[str, Any]) -> Services:
+    clock, bus = Clock(), Bus()
+    path = folder / "iot.db"
+    migrate(path, clock.now())
+    db = Database(f"sqlite:///{path.name}", folder, clock, bus.publish)
+    hub = Hub(epoch="e", last=0, history=1000, ping_s=15.0, max_streams=6000, max_per_address=6000, clock=clock)
+    bus.subscribe(hub.publish)
+    return Services(settings, db, hub, clock, lambda: parts)
+
+
+@contextmanager
+def running(app: Callable[..., Any] | None, folder: Path | None, **changes: Any) -> Iterator[Edge]:
+    """An edge with ``app``, or with the whole application over a database in ``folder``."""
+    settings = replace(EdgeSettings(), **changes)
+    parts: dict[str, Any] = {"version": "t", "base_de_datos": {"responde": True}, "mqtt": {"conectado": False}}
+    services = make_services(folder, settings, parts) if folder is not None else None
+    ready, made = threading.Event(), []
+
+    def serve() -> None:
+        server = Server(
+            app or create_app(services), settings, Clock(), on_stop=services.hub.close if services else lambda: None
+        )
+        server.start()
+        if services:
+            services.hub.start()
+        made.append(server)
+        ready.set()
+        server.serve_forever()
+
+    thread = threading.Thread(target=serve, name="edge")
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield Edge(made[0].port, made[0], services, parts)
+    finally:
+        made[0].stop()
+        thread.join(10)
+        if services:
+            services.db.close()
