@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import http.client
 import json
-import shutil
 import socket
 import ssl
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from app.broker_base import ProbeResult, probe, tls_context
+from app.broker_mosquitto import find_mosquitto
 from app.config_net import is_any, is_loopback, lan_addresses, url_host
 from app.doctor_base import Hallazgo, aviso, bien, mal
 from app.doctor_proc import port_holders
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from app.config_load import Settings
 
 _TIMEOUT_S = 3.0
-_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/sbin:/opt/homebrew/bin"
 _TRY_OUT = "Es para probar: no guarda los mensajes que esperan si se apaga y no se ha de abrir a la red."
 _INSTALL = "Instale mosquitto (sudo apt install mosquitto), o ponga un broker propio en MQTT_BROKER_URL."
 
@@ -92,11 +91,6 @@ def check_broker(settings: Settings) -> Iterator[Hallazgo]:
     yield _check_broker_port(settings)
 
 
-def find_mosquitto() -> str | None:
-    """The mosquitto program of this machine; Debian keeps it outside an ordinary user's PATH."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_PATH)
-
-
 def mosquitto_version(program: str) -> str:
     """`mosquitto version 2.0.11`, as the program itself says."""
     try:
@@ -109,13 +103,22 @@ def mosquitto_version(program: str) -> str:
 def _taken(settings: Settings, where: str) -> Hallazgo:
     health = ask_health(settings)
     if health is not None:
-        return bien("Puerto HTTP", f"{where}: este programa ya está en marcha (/salud dice «{health['estado']}»)")
+        return _running(where, health)
     holders = ", ".join(port_holders(settings.backend_port)) or "no se sabe cuál"
     return mal(
         "Puerto HTTP",
         f"{where} está ocupado por otro programa: {holders}",
         "El servidor no puede arrancar en ese puerto.",
         "Termine ese programa, o elija otro puerto:  IOT_BACKEND_PORT=5001 ./iot",
+    )
+
+
+def _running(where: str, health: dict[str, Any]) -> Hallazgo:
+    found = f"{where}: este programa ya está en marcha; /salud dice: {health.get('resumen') or health['estado']}"
+    if health["estado"] == "bien":
+        return bien("Puerto HTTP", found)
+    return aviso(
+        "Puerto HTTP", found, "Está en marcha, pero no todo funciona.", "El detalle: curl, con la ruta /salud."
     )
 
 
