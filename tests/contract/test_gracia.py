@@ -28,7 +28,12 @@ def report(backend, mqtt):
 
 def test_a_repeated_report_does_not_undo_the_wish_during_the_grace(backend, http, report, serial):
     device = report(serial, ON, 1)
-    assert http.put(f"/dispositivos/{device['id']}", {"configuracion": {"modo": "manual", "encendido": False}}).json["estado"] == OFF
+    assert (
+        http.put(f"/dispositivos/{device['id']}", {"configuracion": {"modo": "manual", "encendido": False}}).json[
+            "estado"
+        ]
+        == OFF
+    )
     stale = report(serial, ON, 2)
     assert (stale["estado"], stale["configuracion"]["encendido"]) == (OFF, False)
     confirmed = report(serial, OFF, 3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.http import problem
-from tests.support.procesos import wait_until
 from tests.support.mqtt import retained
+from tests.support.procesos import wait_until
 
 
 # --- PUT --------------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_claim_bytes(http, detectar):
     device = detectar()
     answer = http.post("/dispositivos/reclamar", {"serial_number": device["serial_number"]})
     assert answer.status == 200
-    assert answer.text.strip() == '{"mensaje":"Dispositivo reclamado correctamente","id":%d}' % device["id"]
+    assert answer.text.strip() == f'{{"mensaje":"Dispositivo reclamado correctamente","id":{device["id"]}}}'
     assert http.get(f"/dispositivos/{device['id']}").json["reclamado"] is True
 
 
@@ -148,7 +148,12 @@ def test_claim_overwrites_fields_and_merges_configuracion(backend, http, detecta
         )
         event = stream.update().json
     now = http.get(f"/dispositivos/{device['id']}").json
-    assert (now["nombre"], now["tipo"], now["modelo"], now["descripcion"]) == ("Sensor Sala", "sensor", "desconocido", "")
+    assert (now["nombre"], now["tipo"], now["modelo"], now["descripcion"]) == (
+        "Sensor Sala",
+        "sensor",
+        "desconocido",
+        "",
+    )
     assert (now["estado"], now["parametros"], now["reclamado"]) == ("activo", {"t": 1}, True)
     assert now["configuracion"] == {"intervalo_envio": 10, "color": "azul", "modo": "manual", "encendido": True}
     assert (event["reclamado"], event["nombre"]) == (True, "Sensor Sala")
@@ -198,7 +203,9 @@ def test_a_race_of_claims_has_one_winner(http, detectar):
     with ThreadPoolExecutor(10) as pool:
         answers = list(
             pool.map(
-                lambda n: http.post("/dispositivos/reclamar", {"serial_number": device["serial_number"], "nombre": f"p{n}"}),
+                lambda n: http.post(
+                    "/dispositivos/reclamar", {"serial_number": device["serial_number"], "nombre": f"p{n}"}
+                ),
                 range(10),
             )
         )
@@ -210,9 +217,14 @@ def test_post_bytes(http, serial):
     answer = http.post("/dispositivos", {"serial_number": serial, "nombre": "Nuevo", "tipo": "sensor"})
     assert answer.status == 201
     new_id = answer.json["id"]
-    assert answer.text.strip() == '{"mensaje":"Dispositivo agregado","id":%d}' % new_id
+    assert answer.text.strip() == f'{{"mensaje":"Dispositivo agregado","id":{new_id}}}'
     device = http.get(f"/dispositivos/{new_id}").json
-    assert (device["nombre"], device["tipo"], device["modelo"], device["serial_number"]) == ("Nuevo", "sensor", "desconocido", serial)
+    assert (device["nombre"], device["tipo"], device["modelo"], device["serial_number"]) == (
+        "Nuevo",
+        "sensor",
+        "desconocido",
+        serial,
+    )
 
 
 def test_post_errors(http, serial):

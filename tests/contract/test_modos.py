@@ -82,8 +82,8 @@ def test_mode_sent_in_the_same_put_already_rules(http, detectar, mode):
 
 @pytest.mark.parametrize(
     ("spelling", "estado"),
-    [(True, ON), ("activo", ON), ("on", ON), ("ON", ON), ("true", ON), ("1", ON), (1, ON)]
-    + [(False, OFF), ("inactivo", OFF), ("off", OFF), ("False", OFF), ("0", OFF), (0, OFF)],
+    [(word, ON) for word in (True, "activo", "on", "ON", "true", "1", 1)]
+    + [(word, OFF) for word in (False, "inactivo", "off", "False", "0", 0)],
 )
 def test_accepted_spellings(http, detectar, spelling, estado):
     device = detectar(estado=OFF if estado == ON else ON)
@@ -109,7 +109,11 @@ def test_legacy_schedule_flip(http, detectar):
     device = detectar(estado=OFF, configuracion={"modo": "horario", "horarios": {"diario": [["07:00", "on"]]}})
     body = http.put(
         f"/dispositivos/{device['id']}",
-        {"configuracion": {"modo": "horario", "horarios": {"diario": [["07:00", "on"]]}}, "encendido": True, "estado": "activo"},
+        {
+            "configuracion": {"modo": "horario", "horarios": {"diario": [["07:00", "on"]]}},
+            "encendido": True,
+            "estado": "activo",
+        },
     ).json
     assert body["estado"] == ON
     assert same(body)

@@ -10,9 +10,16 @@ from tests.support.procesos import wait_until
 
 def test_legacy_message_on_a_connection_of_its_own(backend, serial):
     """QoS 0, not retained, random client id, connection closed right after."""
-    legacy_publish(backend.mqtt_port, {"serial_number": serial, "estado": "activo", "parametros": {"t": 20.5}, "configuracion": {}})
+    legacy_publish(
+        backend.mqtt_port, {"serial_number": serial, "estado": "activo", "parametros": {"t": 20.5}, "configuracion": {}}
+    )
     device = backend.wait_device(serial)
-    assert (device["nombre"], device["tipo"], device["modelo"], device["descripcion"]) == ("No definido", "generico", "desconocido", "")
+    assert (device["nombre"], device["tipo"], device["modelo"], device["descripcion"]) == (
+        "No definido",
+        "generico",
+        "desconocido",
+        "",
+    )
     assert (device["estado"], device["parametros"], device["reclamado"]) == ("activo", {"t": 20.5}, False)
 
 
@@ -33,7 +40,12 @@ def test_each_part_replaces_the_whole_old_one(backend, mqtt, serial):
     """Replaced, not merged; what does not come stays."""
     mqtt.publish(
         "dispositivos/estado",
-        {"serial_number": serial, "estado": "activo", "parametros": {"a": 1, "b": 2}, "configuracion": {"x": 1, "y": 2}},
+        {
+            "serial_number": serial,
+            "estado": "activo",
+            "parametros": {"a": 1, "b": 2},
+            "configuracion": {"x": 1, "y": 2},
+        },
     )
     backend.wait_device(serial)
     mqtt.publish("dispositivos/estado", {"serial_number": serial, "parametros": {"c": 3}})
@@ -46,7 +58,10 @@ def test_each_part_replaces_the_whole_old_one(backend, mqtt, serial):
 
 @pytest.mark.parametrize("empty", [None, {}, ""], ids=["null", "empty", "text"])
 def test_null_and_empty_replace_nothing(backend, mqtt, serial, empty):
-    mqtt.publish("dispositivos/estado", {"serial_number": serial, "estado": "activo", "parametros": {"a": 1}, "configuracion": {"x": 1}})
+    mqtt.publish(
+        "dispositivos/estado",
+        {"serial_number": serial, "estado": "activo", "parametros": {"a": 1}, "configuracion": {"x": 1}},
+    )
     before = backend.wait_device(serial)
     body = {"serial_number": serial, "estado": empty if empty != {} else None}
     if empty != "":
@@ -59,7 +74,10 @@ def test_null_and_empty_replace_nothing(backend, mqtt, serial, empty):
 
 
 def test_unknown_members_are_ignored(backend, mqtt, serial):
-    mqtt.publish("dispositivos/estado", {"serial_number": serial, "nombre": "yo me nombro", "reclamado": True, "id": 1, "otra": [1]})
+    mqtt.publish(
+        "dispositivos/estado",
+        {"serial_number": serial, "nombre": "yo me nombro", "reclamado": True, "id": 1, "otra": [1]},
+    )
     device = backend.wait_device(serial)
     assert (device["nombre"], device["reclamado"]) == ("No definido", False)
 

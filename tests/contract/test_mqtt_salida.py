@@ -36,7 +36,10 @@ def test_put_publishes_the_whole_configuration_with_its_version(backend, http, d
     version = sent.pop("version")
     assert sent == {"intervalo_envio": 5, "modo": "manual", "encendido": True}
     assert isinstance(version, int)
-    assert wait_until(lambda: retained(backend.mqtt_port, topic(device["serial_number"])), 5) == {**sent, "version": version}
+    assert wait_until(lambda: retained(backend.mqtt_port, topic(device["serial_number"])), 5) == {
+        **sent,
+        "version": version,
+    }
     http.put(f"/dispositivos/{device['id']}", {"encendido": False})
     later = wished(onlooker)
     assert (later["encendido"], later["version"]) == (False, version + 1)
@@ -45,7 +48,9 @@ def test_put_publishes_the_whole_configuration_with_its_version(backend, http, d
 def test_claim_publishes_it(backend, http, detectar, onlooker):
     device = detectar(estado="inactivo")
     onlooker.subscribe(topic(device["serial_number"]))
-    http.post("/dispositivos/reclamar", {"serial_number": device["serial_number"], "configuracion": {"intervalo_envio": 30}})
+    http.post(
+        "/dispositivos/reclamar", {"serial_number": device["serial_number"], "configuracion": {"intervalo_envio": 30}}
+    )
     sent = wished(onlooker)
     while "intervalo_envio" not in sent:
         sent = wished(onlooker)
@@ -104,7 +109,9 @@ def test_published_again_after_the_broker_lost_it(own_parts):
     broker.start()
     wait_until(backend.mqtt_connected, 40, "reconnected", every=0.2)
     for n in ids:
-        wait_until(lambda n=n: not nothing_retained(broker.port, topic(f"DESEO{n}")), 10, f"wish of DESEO{n}", every=0.2)
+        wait_until(
+            lambda n=n: not nothing_retained(broker.port, topic(f"DESEO{n}")), 10, f"wish of DESEO{n}", every=0.2
+        )
         assert retained(broker.port, topic(f"DESEO{n}")) == before[n]
 
 

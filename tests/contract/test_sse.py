@@ -10,7 +10,18 @@ from tests.support.http import Http, problem
 
 HELLO = b"event: hello\ndata: {}\n\n"
 PING = b"event: ping\ndata: {}\n\n"
-TEN = ["id", "serial_number", "nombre", "tipo", "modelo", "descripcion", "estado", "parametros", "configuracion", "reclamado"]
+TEN = [
+    "id",
+    "serial_number",
+    "nombre",
+    "tipo",
+    "modelo",
+    "descripcion",
+    "estado",
+    "parametros",
+    "configuracion",
+    "reclamado",
+]
 ADDED = ["version", "creado_en", "actualizado_en", "visto_en"]
 
 
@@ -44,10 +55,10 @@ def test_headers_hello_update_ping_bytes(backend, report, serial):
         update = stream.update()
         device = backend.http.device(serial)
         start = (
-            'id: %s\ndata: {"id":%d,"serial_number":"%s","nombre":"No definido","tipo":"generico","modelo":"desconocido",'
+            f'id: {update.id}\ndata: {{"id":{device["id"]},"serial_number":"{serial}",'
+            '"nombre":"No definido","tipo":"generico","modelo":"desconocido",'
             '"descripcion":"","estado":"activo","parametros":{"temperatura":22.5,"sitio":"salón ñ"},'
             '"configuracion":{"encendido":true},"reclamado":false,"event":"device_update","version":1,'
-            % (update.id, device["id"], serial)
         ).encode()
         assert update.raw.startswith(start), update.raw
         assert update.raw.endswith(b"}\n\n")
@@ -85,7 +96,10 @@ def test_every_reader_gets_every_event(backend, report, serial):
             stream.hello()
         for n in range(10):
             report(serial, n)
-            raws = {stream.until(lambda e: e.event == "message" and e.json["serial_number"] == serial).raw for stream in (one, two, three)}
+            raws = {
+                stream.until(lambda e: e.event == "message" and e.json["serial_number"] == serial).raw
+                for stream in (one, two, three)
+            }
             assert len(raws) == 1
 
 
@@ -204,7 +218,9 @@ def test_resume_from_the_future_is_a_reset(backend, report, serial):
         stream.hello()
         report(serial, 0)
         event = stream.update()
-    with backend.sse(f"?serial={serial}", headers={"Last-Event-ID": f"{event.epoch}-{event.sequence + 1000}"}) as stream:
+    with backend.sse(
+        f"?serial={serial}", headers={"Last-Event-ID": f"{event.epoch}-{event.sequence + 1000}"}
+    ) as stream:
         stream.hello()
         assert stream.update().event == "reset"
 
@@ -273,10 +289,10 @@ def test_snapshot_under_load_has_no_gap_and_no_duplicate(backend, mqtt, serial):
     """Opened at any instant under load: the snapshot's version, then every later one exactly once."""
     mqtt.publish("dispositivos/estado", {"serial_number": serial, "parametros": {"n": 0}})
     backend.wait_device(serial)
-    n = 0
-    for _ in range(10):
-        for n in range(n + 1, n + 16):
-            mqtt.publish("dispositivos/estado", {"serial_number": serial, "parametros": {"n": n}}, wait=False)
+    for burst in range(10):
+        n = 15 * (burst + 1)
+        for k in range(n - 14, n + 1):
+            mqtt.publish("dispositivos/estado", {"serial_number": serial, "parametros": {"n": k}}, wait=False)
         with backend.sse(f"?snapshot=1&serial={serial}") as stream:
             stream.hello()
             seen = [stream.update().json["parametros"]["n"]]

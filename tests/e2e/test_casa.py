@@ -22,7 +22,16 @@ def simular(backend, tmp_path):
     running = []
 
     def start(*args: str) -> Proceso:
-        argv = [PY, "-m", "app.cli", "simular", "--broker", f"127.0.0.1:{backend.mqtt_port}", "--backend", f"http://127.0.0.1:{backend.port}"]
+        argv = [
+            PY,
+            "-m",
+            "app.cli",
+            "simular",
+            "--broker",
+            f"127.0.0.1:{backend.mqtt_port}",
+            "--backend",
+            f"http://127.0.0.1:{backend.port}",
+        ]
         running.append(Proceso("simular", [*argv, *args], tmp_path / f"simular{len(running)}.log", env=backend.env()))
         return running[-1]
 
@@ -36,7 +45,9 @@ def simular(backend, tmp_path):
 def test_a_devices_whole_life(backend, http, simular, style):
     """Appears by itself, is claimed, is switched off by the README's PUT, and itself reports inactivo from then on."""
     before = {d["serial_number"] for d in http.get("/dispositivos").json}
-    simular("--dispositivos", "1", "--tipo", "LGT0", "--estilo", style, "--intervalo", "0.5", "--semilla", f"vida-{style}")
+    simular(
+        "--dispositivos", "1", "--tipo", "LGT0", "--estilo", style, "--intervalo", "0.5", "--semilla", f"vida-{style}"
+    )
 
     def newcomer():
         found = [d for d in http.get("/dispositivos/no-reclamados").json if d["serial_number"] not in before]
@@ -46,13 +57,21 @@ def test_a_devices_whole_life(backend, http, simular, style):
     serial = device["serial_number"]
     assert serial.startswith("LGT0")
     claim = {"serial_number": serial, "nombre": "Luz Sala", "tipo": "actuador"}
-    assert http.post("/dispositivos/reclamar", claim).json == {"mensaje": "Dispositivo reclamado correctamente", "id": device["id"]}
+    assert http.post("/dispositivos/reclamar", claim).json == {
+        "mensaje": "Dispositivo reclamado correctamente",
+        "id": device["id"],
+    }
     path = f"/dispositivos/{device['id']}"
+    reported = "SELECT estado_reportado FROM dispositivo WHERE id = ?"
     for wanted, estado in ((True, "activo"), (False, "inactivo")):
         put = http.put(path, {"configuracion": {"modo": "manual", "encendido": wanted}})
         assert (put.status, put.json["estado"]) == (200, estado)
-        reported = "SELECT estado_reportado FROM dispositivo WHERE id = ?"
-        wait_until(lambda e=estado: backend.query(reported, device["id"])[0][0] == e, 15, f"it reports {estado} itself", every=0.1)
+        wait_until(
+            lambda e=estado: backend.query(reported, device["id"])[0][0] == e,
+            15,
+            f"it reports {estado} itself",
+            every=0.1,
+        )
         rows = backend.logs(device["id"])["total"]
         wait_until(lambda r=rows: backend.logs(device["id"])["total"] >= r + 3, 15, "it goes on reporting", every=0.1)
         now = http.get(path).json
@@ -64,9 +83,13 @@ def test_sse_client_shows_the_house(backend, http, tmp_path, detectar):
     """The README's script prints device events; hello and ping are not shown as such."""
     device = detectar(estado="activo")
     argv = [PY, "-u", str(ROOT / "sse_client.py"), "--serial", device["serial_number"]]
-    help_text = subprocess.run([PY, str(ROOT / "sse_client.py"), "--help"], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    help_text = subprocess.run(
+        [PY, str(ROOT / "sse_client.py"), "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
     url = next(o for o in ("--url", "--base-url", "--servidor") if o in help_text)
-    script = Proceso("sse_client", [*argv, url, f"http://127.0.0.1:{backend.port}"], tmp_path / "sse.log", env=backend.env())
+    script = Proceso(
+        "sse_client", [*argv, url, f"http://127.0.0.1:{backend.port}"], tmp_path / "sse.log", env=backend.env()
+    )
     try:
         wait_until(lambda: backend.streams() == 1, 10, "the script is connected")
         http.put(f"/dispositivos/{device['id']}", {"nombre": "visto por el guion"})
@@ -107,8 +130,14 @@ def test_iot_script_with_a_ready_environment(own_parts, tmp_path):
         pytest.skip("these tests do not run in a virtual environment")
     copy = tmp_path / "copia con espacios"
     copy.mkdir()
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
-    names = listed.stdout.split("\n") if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = (
+        listed.stdout.split("\n")
+        if listed.returncode == 0
+        else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
+    )
     for name in filter(None, names):
         if not name.startswith((".venv/", "tests/", "instance/", ".git/")) and (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +147,9 @@ def test_iot_script_with_a_ready_environment(own_parts, tmp_path):
     backend.launch(argv=("sh", str(copy / "iot")))
     backend.wait_ready()
     backend.stop()
-    shown = subprocess.run(["sh", str(copy / "iot"), "config"], env=backend.env(), capture_output=True, text=True, check=True, cwd="/")
+    shown = subprocess.run(
+        ["sh", str(copy / "iot"), "config"], env=backend.env(), capture_output=True, text=True, check=True, cwd="/"
+    )
     assert "BACKEND_PORT" in shown.stdout
     assert str(backend.port) in shown.stdout
 
@@ -129,7 +160,9 @@ def ready_environment(copy) -> None:
     packages = next((copy / ".venv/lib").glob("python*")) / "site-packages"
     here = [p for p in sys.path if p.endswith("site-packages")]
     (packages / "aqui.pth").write_text("\n".join(here) + "\n")
-    checksum = subprocess.run(["cksum"], stdin=(copy / "requirements.txt").open(), capture_output=True, text=True, check=True).stdout.strip()
+    checksum = subprocess.run(
+        ["cksum"], stdin=(copy / "requirements.txt").open(), capture_output=True, text=True, check=True
+    ).stdout.strip()
     stamp = f"{checksum} python {sys.version_info[0]} {sys.version_info[1]}\n"
     (copy / ".venv/.instalado-requirements.txt").write_text(stamp)
 
@@ -147,7 +180,9 @@ def test_config_faults_are_told_all_at_once(own_parts):
 
 def test_port_taken_is_said(own_parts):
     first = own_parts.backend(own_parts.mosquitto())
-    second = own_parts.backend(start=False, mqtt_port=first.mqtt_port, BACKEND_PORT=first.port, MQTT_CLIENT_ID="segundo")
+    second = own_parts.backend(
+        start=False, mqtt_port=first.mqtt_port, BACKEND_PORT=first.port, MQTT_CLIENT_ID="segundo"
+    )
     process = second.launch()
     assert process.wait(20) != 0
     assert str(first.port) in process.log()
@@ -159,7 +194,9 @@ def test_instance_config_file_counts_and_environment_wins(own_parts):
     """instance/config.py is read; IOT_* is stronger."""
     backend = own_parts.backend(own_parts.mosquitto(), start=False)
     backend.instance.mkdir(parents=True)
-    (backend.instance / "config.py").write_text('SSE_PING_S = 1\nBACKEND_PORT = 1\nTRUSTED_NETWORKS = ["127.0.0.0/8"]\n')
+    (backend.instance / "config.py").write_text(
+        'SSE_PING_S = 1\nBACKEND_PORT = 1\nTRUSTED_NETWORKS = ["127.0.0.0/8"]\n'
+    )
     backend.start()
     with backend.sse() as stream:
         stream.hello()
@@ -175,7 +212,14 @@ def test_secrets_and_database_are_the_owners_only(backend: Backend):
 
 
 def test_doctor_is_content_with_a_running_house(backend: Backend):
-    done = subprocess.run([PY, "-m", "app.cli", "doctor", "--json"], env=backend.env(), capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        [PY, "-m", "app.cli", "doctor", "--json"],
+        env=backend.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
     assert "Traceback" not in done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
     json.loads(done.stdout)

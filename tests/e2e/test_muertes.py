@@ -71,7 +71,9 @@ def test_killed_at_the_nth_system_call(own_parts, syscall):
         for _ in range(3):
             nth = chance.randrange(40, 250)
             inject = f"inject={syscall}:signal=SIGKILL:when={nth}"
-            process = backend.launch(strace, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject)
+            process = backend.launch(
+                strace, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject
+            )
             wait_until(lambda p=process: not p.alive, 40, f"killed at {syscall} number {nth}", every=0.1)
             backend._process = None
     finally:
@@ -142,7 +144,12 @@ def test_a_broker_child_that_dies_is_started_again(own_parts, mode):
     backend = own_parts.backend(given_broker=False, MQTT_EMBEDDED=mode)
     (child,) = children_of(backend.process.pid)
     os.kill(child, 9)
-    wait_until(lambda: child not in children_of(backend.process.pid) and children_of(backend.process.pid), 20, "a new child", every=0.1)
+    wait_until(
+        lambda: child not in children_of(backend.process.pid) and children_of(backend.process.pid),
+        20,
+        "a new child",
+        every=0.1,
+    )
     wait_until(backend.mqtt_connected, 40, "connected", every=0.2)
     with Cliente(backend.mqtt_port) as client:
         client.publish(own_topic("RENACIDO1"), {"estado": "activo"})
@@ -150,7 +157,7 @@ def test_a_broker_child_that_dies_is_started_again(own_parts, mode):
 
 
 def test_ready_soon_after_the_start(own_parts):
-    """From `python run.py` to the first answer: bench measures 1.5 s on a quiet machine; here only that it is no disaster."""
+    """From `python run.py` to the first answer; bench measures it on a quiet machine, here only no disaster."""
     backend = own_parts.backend(own_parts.mosquitto(), start=False)
     began = time.monotonic()
     backend.start(wait_mqtt=False)

@@ -79,7 +79,9 @@ def small_disk(tmp_path):
     folder.mkdir()
     if os.geteuid() != 0:
         missing("mounting a small disk needs root")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(folder)], check=False, capture_output=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(folder)], check=False, capture_output=True
+    )
     if done.returncode:
         missing(f"no tmpfs here: {done.stderr!r}")
     yield folder

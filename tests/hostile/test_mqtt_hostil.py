@@ -32,7 +32,9 @@ POISON = {
     "surrogate-key": rb'{"serial_number":"VENENO1","parametros":{"marca-12\udfff":1}}',
     "nul": rb'{"serial_number":"VENENO1","parametros":{"marca-13":"\u0000"}}',
     "10k-keys": report(parametros={f"marca-14-{n}": n for n in range(3_000)}),
-    "10k-short-keys": b'{"serial_number":"VENENO1","parametros":{' + b",".join(b'"%d":1' % n for n in range(6_000)) + b"}}",
+    "10k-short-keys": b'{"serial_number":"VENENO1","parametros":{'
+    + b",".join(b'"%d":1' % n for n in range(6_000))
+    + b"}}",
     "int-2^63": b'{"serial_number":"VENENO1","parametros":{"marca-15":9223372036854775808}}',
     "int-huge": b'{"serial_number":"VENENO1","parametros":{"marca-16":' + b"9" * 5_000 + b"}}",
     "array": b'["marca-17"]',
@@ -118,7 +120,13 @@ def test_poison_between_good_ones_in_one_burst(backend, mqtt, serial):
 
 
 @pytest.mark.parametrize(
-    "topic", ["dispositivos/ñandú/estado", "dispositivos/a b/estado", "dispositivos/$x/estado", "dispositivos/" + "y" * 200 + "/estado"]
+    "topic",
+    [
+        "dispositivos/ñandú/estado",
+        "dispositivos/a b/estado",
+        "dispositivos/$x/estado",
+        "dispositivos/" + "y" * 200 + "/estado",
+    ],
 )
 def test_strange_topics_are_rejected(backend, mqtt, topic, serial):
     before = rejected_count(backend)

@@ -63,7 +63,13 @@ WEIRD = [
     2.5,
     '{"modo": "HORARIO", "encendido": "on", "horarios": {"lunes": [["07:00", "on"]]}}',
 ]
-STAMPS = ["2025-06-01 12:00:00.123456", "2025-06-01 12:00:00", "2025-06-01 12:00:00.000000", None, "2024-02-29 23:59:59.999999"]
+STAMPS = [
+    "2025-06-01 12:00:00.123456",
+    "2025-06-01 12:00:00",
+    "2025-06-01 12:00:00.000000",
+    None,
+    "2024-02-29 23:59:59.999999",
+]
 LOGS = 6_000
 
 
@@ -79,9 +85,12 @@ def make_original(path: Path, logs: int = LOGS) -> None:
         for n in range(1, 41)
     ]  # fmt: skip
     devices += [
-        (100 + n, f"RARO{n:04d}", "", "x" * 50, None, None, None, value, WEIRD[-1 - n], None) for n, value in enumerate(WEIRD)
+        (100 + n, f"RARO{n:04d}", "", "x" * 50, None, None, None, value, WEIRD[-1 - n], None)
+        for n, value in enumerate(WEIRD)
     ]
-    devices.append((5_000_000_000, "Serie rara/+#ñ 1", "n" * 200, "t" * 90, "m" * 300, "d" * 900, "raro", "{}", "{}", 1))
+    devices.append(
+        (5_000_000_000, "Serie rara/+#ñ 1", "n" * 200, "t" * 90, "m" * 300, "d" * 900, "raro", "{}", "{}", 1)
+    )
     connection.executemany("INSERT INTO dispositivo VALUES (?,?,?,?,?,?,?,?,?,?)", devices)
     start = datetime(2025, 1, 1)  # noqa: DTZ001 - the original wrote naive UTC
     rows = []
@@ -103,7 +112,9 @@ def rows_of(path: Path, sql: str) -> list[tuple]:
 
 
 LOG_KEYS = "SELECT id, dispositivo_id, estado FROM estado_log WHERE id <= 1000000 ORDER BY id"
-DEVICE_KEYS = "SELECT id, serial_number, nombre, tipo FROM dispositivo WHERE serial_number NOT LIKE 'NUEVO%' ORDER BY id"
+DEVICE_KEYS = (
+    "SELECT id, serial_number, nombre, tipo FROM dispositivo WHERE serial_number NOT LIKE 'NUEVO%' ORDER BY id"
+)
 PLAIN = "SELECT id, modelo, descripcion, estado, reclamado FROM dispositivo WHERE id <= 40 ORDER BY id"
 
 
@@ -155,7 +166,9 @@ def test_every_row_is_kept_and_served(house, original):
     for device in devices:
         assert isinstance(device["parametros"], dict)
         assert isinstance(device["configuracion"], dict)
-        assert all(isinstance(device[k], str) for k in ("serial_number", "nombre", "tipo", "modelo", "descripcion", "estado"))
+        assert all(
+            isinstance(device[k], str) for k in ("serial_number", "nombre", "tipo", "modelo", "descripcion", "estado")
+        )
         assert isinstance(device["reclamado"], bool)
         assert house.http.get(f"/dispositivos/{device['id']}").json == device
         page = house.logs(device["id"])
@@ -176,20 +189,28 @@ def test_every_row_is_kept_and_served(house, original):
 def test_the_past_is_in_order_and_in_utc(house, original):
     """A naive UTC timestamp of the original comes out as the same instant with Z; newest first."""
     house.start()
-    want = rows_of(original, "SELECT timestamp FROM estado_log WHERE dispositivo_id = 3 AND id % 150 <> 0 ORDER BY id DESC")
+    want = rows_of(
+        original, "SELECT timestamp FROM estado_log WHERE dispositivo_id = 3 AND id % 150 <> 0 ORDER BY id DESC"
+    )
     got = [r["timestamp"] for r in house.logs(3)["data"] if r["timestamp"]]
     wanted = [t for (t,) in want][: len(got)]
     assert wanted
     for original_stamp in wanted[:20]:
-        assert any(datetime.fromisoformat(g.replace("Z", "")) == datetime.fromisoformat(original_stamp) for g in got), original_stamp
+        assert any(datetime.fromisoformat(g.replace("Z", "")) == datetime.fromisoformat(original_stamp) for g in got), (
+            original_stamp
+        )
     house.stop()
 
 
 def test_backup_is_made_first_and_is_whole(house, original):
     house.start()
     (backup,) = backups(house)
-    assert rows_of(backup, "SELECT * FROM estado_log ORDER BY id") == rows_of(original, "SELECT * FROM estado_log ORDER BY id")
-    assert rows_of(backup, "SELECT * FROM dispositivo ORDER BY id") == rows_of(original, "SELECT * FROM dispositivo ORDER BY id")
+    assert rows_of(backup, "SELECT * FROM estado_log ORDER BY id") == rows_of(
+        original, "SELECT * FROM estado_log ORDER BY id"
+    )
+    assert rows_of(backup, "SELECT * FROM dispositivo ORDER BY id") == rows_of(
+        original, "SELECT * FROM dispositivo ORDER BY id"
+    )
     assert backup.stat().st_mode & 0o077 == 0
     house.stop()
 
@@ -237,14 +258,20 @@ def test_killed_in_the_middle_it_resumes(own_parts, tmp_path):
     original = tmp_path / "grande.db"
     make_original(original, 20_000)
     broker = own_parts.mosquitto()
-    for syscall, nths in (("pwrite64", (3, 25, 120, 320)), ("fdatasync", (1, 2, 4)), ("rename,renameat,renameat2,unlink,unlinkat", (1, 3))):
+    for syscall, nths in (
+        ("pwrite64", (3, 25, 120, 320)),
+        ("fdatasync", (1, 2, 4)),
+        ("rename,renameat,renameat2,unlink,unlinkat", (1, 3)),
+    ):
         house = own_parts.backend(broker, start=False, MQTT_CLIENT_ID=f"migra-{syscall[:5]}")
         house.instance.mkdir(parents=True)
         house.database.write_bytes(original.read_bytes())
         for nth in nths:
             inject = f"inject={syscall}:signal=SIGKILL:when={nth}"
-            process = house.launch(strace, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject)
-            wait_until(lambda p=process: not p.alive or ready(house), 25, f"killed at {syscall} {nth}", every=0.05)
+            process = house.launch(
+                strace, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject
+            )
+            wait_until(lambda p=process, h=house: not p.alive or ready(h), 25, f"killed at {syscall} {nth}", every=0.05)
             process.kill()
             house._process = None
             kill_left_over(house)
@@ -347,7 +374,9 @@ def test_a_damaged_database_is_never_overwritten(house, damage):
     log = process.log()
     assert "Traceback" not in log, log
     assert "iot.db" in log
-    assert any(p.read_bytes() == bytes(data) for p in house.instance.rglob("*") if p.is_file()), "the damaged bytes are gone"
+    assert any(p.read_bytes() == bytes(data) for p in house.instance.rglob("*") if p.is_file()), (
+        "the damaged bytes are gone"
+    )
     process.kill()
     house._process = None
 

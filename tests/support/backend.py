@@ -20,7 +20,9 @@ from tests.support.sse import Sse
 class Backend:
     """One instance folder and the process that serves it. Settings are the ``IOT_*`` names without the prefix."""
 
-    def __init__(self, folder: Path, *, mqtt_port: int | None = None, given_broker: bool = True, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, mqtt_port: int | None = None, given_broker: bool = True, **settings: Any
+    ) -> None:
         self.instance = folder / "instance"
         self.port, self.mqtt_port = free_port(), mqtt_port or free_port()
         self.http = Http(self.port)

@@ -35,7 +35,13 @@ class Http:
         self.host, self.port, self.timeout = host, port, timeout
 
     def request(
-        self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, raw: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        raw: bytes | None = None,
     ) -> Respuesta:
         sent = dict(headers or {})
         data = raw

@@ -57,7 +57,9 @@ class Cliente:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False, wait: bool = True) -> paho.MQTTMessageInfo:
+    def publish(
+        self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False, wait: bool = True
+    ) -> paho.MQTTMessageInfo:
         info = self._client.publish(topic, encode(payload), qos=qos, retain=retain)
         if wait:
             info.wait_for_publish(15)

@@ -34,7 +34,7 @@ def missing(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago, below the kernel's ephemeral range so that no client takes it."""
+    """A TCP port of 127.0.0.1 free a moment ago and below the ephemeral range, so that no client takes it."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     for _ in range(200):
         port = 12_000 + int.from_bytes(os.urandom(2), "big") % max(1000, low - 12_500)

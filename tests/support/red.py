@@ -20,7 +20,11 @@ class OtraMaquina:
         tag = f"{os.getpid() % 10000}x{number}"
         self.name, self._ours, self._theirs = f"iotns{tag}", f"iva{tag}", f"ivb{tag}"
         net = f"10.{200 + os.getpid() % 50}.{(os.getpid() // 50) % 250}"
-        self.here, self.there, self.network = f"{net}.{4 * number + 1}", f"{net}.{4 * number + 2}", f"{net}.{4 * number}/30"
+        self.here, self.there, self.network = (
+            f"{net}.{4 * number + 1}",
+            f"{net}.{4 * number + 2}",
+            f"{net}.{4 * number}/30",
+        )
 
     def __enter__(self) -> OtraMaquina:
         try:

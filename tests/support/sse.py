@@ -50,7 +50,13 @@ class Sse:
     """An open stream. ``next`` waits for a frame; ``update`` skips pings."""
 
     def __init__(
-        self, port: int, query: str = "", *, headers: dict[str, str] | None = None, host: str = "127.0.0.1", rcvbuf: int = 0
+        self,
+        port: int,
+        query: str = "",
+        *,
+        headers: dict[str, str] | None = None,
+        host: str = "127.0.0.1",
+        rcvbuf: int = 0,
     ) -> None:
         self._buffer, self._text, self.ended = b"", b"", False
         self._socket = socket.socket()
