@@ -9,18 +9,26 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from app.problems import CONTENT_TYPE, SECURITY_HEADERS, Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PORT = re.compile(r":[0-9]{0,5}")
-_FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_REAL_IP")
+_FORWARDED = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -63,8 +71,9 @@ class Politica:
         peer = peer_address(environ)
         if any(key in environ for key in _FORWARDED) or any(key.startswith("HTTP_X_FORWARDED") for key in environ):
             raise _forbidden(
-                "La petición viene a través de un proxy (trae Forwarded o X-Forwarded-*), y no se adivina quién hay detrás. "
-                "Llama directamente a este servidor; las cuentas y TRUSTED_PROXIES llegan más adelante"
+                "La petición viene a través de un proxy (trae Forwarded o X-Forwarded-*), "
+                "y no se adivina quién hay detrás. "
+                "Llama directamente a este servidor"
             )
         if peer is None or not any(peer in red for red in self.redes):
             raise _forbidden(how_to_trust(peer, self.redes))
@@ -79,8 +88,8 @@ def how_to_trust(peer: Address | None, redes: Iterable[Network]) -> str:
         network = ipaddress.ip_network("127.0.0.0/8" if peer.version == 4 else "::1/128")
     names = ", ".join(f'"{text}"' for text in dict.fromkeys([*map(str, redes), str(network)]))
     return (
-        f"La dirección {peer} no está en TRUSTED_NETWORKS. Para dejar entrar a su red sin contraseña, pon esta línea en "
-        f"instance/config.py y reinicia: TRUSTED_NETWORKS = [{names}]"
+        f"La dirección {peer} no está en TRUSTED_NETWORKS. Para dejar entrar a su red sin contraseña, "
+        f"pon esta línea en instance/config.py y reinicia: TRUSTED_NETWORKS = [{names}]"
     )
 
 
@@ -181,5 +190,7 @@ def _answer(problem: Problem, environ: dict[str, Any], start_response: Callable[
 
     body = problem.body()
     headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
-    start_response(f"{problem.status} {HTTPStatus(problem.status).phrase}", [*headers, *SECURITY_HEADERS, *problem.headers])
+    start_response(
+        f"{problem.status} {HTTPStatus(problem.status).phrase}", [*headers, *SECURITY_HEADERS, *problem.headers]
+    )
     return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PER_PAGE = 50
 MAX_PER_PAGE = 200

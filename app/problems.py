@@ -1,4 +1,4 @@
-"""Every error of the HTTP edge as ``application/problem+json`` (RFC 9457), with the ``error`` key that old clients read.
+"""Every error of the HTTP edge as ``application/problem+json`` (RFC 9457), with the ``error`` that old clients read.
 
 One table says which status each domain error has; the sentence is the error's own.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from app.domain import errors as de
 from app.domain.errors import DomainError, ErrorCampo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Flask, Response
     from werkzeug.exceptions import HTTPException
 
@@ -77,7 +78,8 @@ class Problem:
         }
         if self.errores:
             members["errores"] = [{"campo": e.campo, "mensaje": e.mensaje} for e in self.errores]
-        return json.dumps({**members, **self.extra}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        text = json.dumps({**members, **self.extra}, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
 
 
 class ProblemError(Exception):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -30,12 +29,35 @@ from app.domain.errors import DatosInvalidos, ErrorCampo, SerialRequerido
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 M = TypeVar("M", bound=BaseModel)
 
 MODOS = ("manual", "horario")
 DIAS = frozenset(
-    "lunes martes miercoles jueves viernes sabado domingo "
-    "monday tuesday wednesday thursday friday saturday sunday todos all diario daily".split()
+    # fmt: off
+    (
+        "lunes",
+        "martes",
+        "miercoles",
+        "jueves",
+        "viernes",
+        "sabado",
+        "domingo",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "todos",
+        "all",
+        "diario",
+        "daily",
+    )
+    # fmt: on
 )
 _HORA = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _SPELLINGS = "true|false, o activo|on|1 e inactivo|off|0"
@@ -106,9 +128,15 @@ _HORA_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]
 Hora = Annotated[str, AfterValidator(_hora), _HORA_SCHEMA]
 Dia = Annotated[str, AfterValidator(_dia), WithJsonSchema({"type": "string", "examples": ["lunes", "todos"]})]
 Encendido = Annotated[bool, BeforeValidator(_switch), _SWITCH_SCHEMA]
-Serial = Annotated[
-    str, AfterValidator(_serial), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$", "examples": ["TMP0603IF1WD"]})
-]
+_SERIAL_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9._:-]{1,100}$",
+        "not": {"enum": [".", ".."]},
+        "examples": ["TMP0603IF1WD"],
+    }
+)
+Serial = Annotated[str, AfterValidator(_serial)]
 Nombre = Annotated[str, Field(min_length=1, max_length=80)]
 Tipo = Annotated[str, Field(min_length=1, max_length=50)]
 Modelo = Annotated[str, Field(max_length=100)]
@@ -116,12 +144,16 @@ Descripcion = Annotated[str, Field(max_length=255)]
 Estado = Annotated[
     str,
     BeforeValidator(_estado),
-    WithJsonSchema({"type": "string", "enum": ["activo", "on", "true", "1", "inactivo", "off", "false", "0", "desconocido"]}),
+    WithJsonSchema(
+        {"type": "string", "enum": ["activo", "on", "true", "1", "inactivo", "off", "false", "0", "desconocido"]}
+    ),
 ]
 Modo = Annotated[str, BeforeValidator(_modo), WithJsonSchema({"type": "string", "enum": list(MODOS)})]
 
 
 class _Body(BaseModel):
+    """Strict types; keys that are not known are let through, for the caller to keep or to name."""
+
     model_config = ConfigDict(extra="allow", strict=True, hide_input_in_errors=True)
 
 
@@ -153,7 +185,13 @@ Evento = Annotated[
     Any,
     BeforeValidator(_evento),
     WithJsonSchema(
-        {"type": "array", "prefixItems": [{"type": "string"}, {}], "minItems": 2, "maxItems": 2, "examples": [["07:00", "on"]]}
+        {
+            "type": "array",
+            "prefixItems": [{"type": "string"}, {}],
+            "minItems": 2,
+            "maxItems": 2,
+            "examples": [["07:00", "on"]],
+        }
     ),
 ]
 Horarios = Annotated[
@@ -168,14 +206,18 @@ class Configuracion(_Body):
     modo: Modo | None = Field(None, description="Quién manda: `manual` o `horario`. Mayúsculas o minúsculas.")
     encendido: Encendido = Field(False, description=f"Encendido o apagado: {_SPELLINGS}.")
     intervalo_envio: float | None = Field(None, gt=0, le=2**53, description="Segundos entre mensajes del dispositivo.")
-    horarios: Horarios | None = Field(None, description="Franjas (lista) o eventos por día (objeto); se guarda lo enviado.")
+    horarios: Horarios | None = Field(
+        None, description="Franjas (lista) o eventos por día (objeto); se guarda lo enviado."
+    )
 
 
 class CuerpoReclamo(_Body):
     """Reclamar un dispositivo detectado; es el contenido de su QR."""
 
-    serial_number: Serial | None = Field(None, description="Número de serie; también se admite `serial`.")
-    serial: Serial | None = Field(None, description="Como `serial_number`.")
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["serial_number"]}, {"required": ["serial"]}]})
+
+    serial_number: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(None, description="O `serial`.")
+    serial: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(None, description="Como `serial_number`.")
     nombre: Nombre | None = None
     tipo: Tipo | None = None
     modelo: Modelo | None = None

@@ -13,20 +13,23 @@ import resource
 import socket as stdsocket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
 from gevent import socket
 from gevent.event import Event
 
-from app.clock import Clock
 from app.problems import ProblemError
 from app.server_conn import Connection, problem_answer
 from app.server_http import response_head
 from app.server_pool import Workers, saturated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from app.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +80,12 @@ class Server:
     """
 
     def __init__(
-        self, app: Callable[..., Any], settings: HttpSettings, clock: Clock, *, on_stop: Callable[[], object] = lambda: None
+        self,
+        app: Callable[..., Any],
+        settings: HttpSettings,
+        clock: Clock,
+        *,
+        on_stop: Callable[[], object] = lambda: None,
     ) -> None:
         self.app = app
         self.clock = clock

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import socket as stdsocket
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +30,8 @@ from app.server_http import (
 from app.server_pool import Answer, call_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gevent.socket import socket as GeventSocket  # noqa: N812
 
     from app.server import Server
@@ -115,8 +116,8 @@ class Connection:
 
     def _render(self, answer: Answer, head: Head, keep: bool) -> bytes:
         """The whole answer, so that it leaves in one send."""
-        extra = [("Date", self._server.http_date())]
         names = {k.lower() for k, _ in answer.headers}
+        extra = [] if "date" in names else [("Date", self._server.http_date())]
         bodyless = answer.status[:3] in ("204", "304")
         if "content-length" not in names and not bodyless and (head.method != "HEAD" or answer.body):
             extra.append(("Content-Length", str(len(answer.body))))
@@ -131,29 +132,30 @@ class Connection:
 
     def _read_head(self, wait: float) -> Head | None:
         """The next head; None when the peer is done. One deadline for the whole head, however its bytes drip."""
-        buffer, self._buffer = self._buffer, b""
-        deadline = None
+        buffer, self._buffer = self._buffer.lstrip(b"\r\n"), b""
+        deadline = self._deadline() if buffer else None
         while (end := buffer.find(HEAD_END)) < 0:
-            if buffer:
-                if deadline is None:
-                    deadline = self._server.clock.monotonic() + self._server.limits.header_timeout
-                check_partial_head(buffer)
+            check_partial_head(buffer)
             more = self._recv(deadline, wait)
             if not more:
-                if buffer.strip(b"\r\n"):
+                if buffer:
                     raise bad_request("La petición llegó cortada")
                 return None
+            deadline = deadline or self._deadline()
             buffer = (buffer + more) if buffer else more.lstrip(b"\r\n")
         check_partial_head(buffer[: end + 2])
         self._buffer = buffer[end + len(HEAD_END) :]
         return parse_head(buffer[:end])
+
+    def _deadline(self) -> float:
+        return self._server.clock.monotonic() + self._server.limits.header_timeout
 
     def _recv(self, deadline: float | None, wait: float) -> bytes:
         """Some bytes; none when the peer closed, or was idle for ``wait`` before the first byte of a request."""
         left = wait if deadline is None else deadline - self._server.clock.monotonic()
         try:
             if left <= 0:
-                raise TimeoutError  # noqa: TRY301 - the same end as a timeout in recv
+                raise TimeoutError
             self._sock.settimeout(left)
             data: bytes = self._sock.recv(RECV_BYTES)
         except TimeoutError:
@@ -170,7 +172,7 @@ class Connection:
             raise body_too_large(limit)
         if head.expects_continue and not self._buffer:
             self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        deadline = self._server.clock.monotonic() + self._server.limits.header_timeout
+        deadline = self._deadline()
         if head.content_length is not None:
             return self._read_exactly(head.content_length, deadline)
         return self._read_chunks(limit, deadline)
@@ -294,10 +296,8 @@ class Connection:
         leave = self._server.loop.io(self._sock.fileno(), 1)
         leave.start(self._on_readable, gevent.getcurrent())
         try:
-            sent = 0
-            for frame in frames:
+            for sent, frame in enumerate(frames, 1):
                 self._send(frame)
-                sent += 1
                 if not sent % FRAMES_PER_TURN:
                     gevent.sleep(0)
         finally:

@@ -29,7 +29,9 @@ _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9._~%:\[\]!$&'()*+,;=-]*")
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
-_SINGLE = frozenset({"HOST", "CONTENT_LENGTH", "TRANSFER_ENCODING", "CONTENT_TYPE", "AUTHORIZATION", "EXPECT", "ORIGIN"})
+_SINGLE = frozenset(
+    {"HOST", "CONTENT_LENGTH", "TRANSFER_ENCODING", "CONTENT_TYPE", "AUTHORIZATION", "EXPECT", "ORIGIN"}
+)
 
 
 def bad_request(error: str) -> ProblemError:
@@ -151,7 +153,9 @@ def _origin_form(method: str, target: str, headers: dict[str, str]) -> str:
         return "/"
     if method == "CONNECT":
         raise ProblemError(
-            Problem(405, "metodo_no_permitido", "Esto no es un proxy", headers=[("Allow", "GET, HEAD, OPTIONS, POST, PUT")])
+            Problem(
+                405, "metodo_no_permitido", "Esto no es un proxy", headers=[("Allow", "GET, HEAD, OPTIONS, POST, PUT")]
+            )
         )
     try:
         parts = urlsplit(target)

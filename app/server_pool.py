@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gevent import get_hub
 from gevent.hub import Waiter
 
 from app.problems import RETRY_AFTER_S, Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,9 @@ def call_app(app: Callable[..., Any], environ: dict[str, Any]) -> Answer:
 
     result = app(environ, start_response)
     status, headers = started
-    if not hasattr(result, "__len__") and any(k.lower() == "content-type" and v.startswith(STREAM_TYPE) for k, v in headers):
+    if not hasattr(result, "__len__") and any(
+        k.lower() == "content-type" and v.startswith(STREAM_TYPE) for k, v in headers
+    ):
         return Answer(status, headers, stream=iter(result))
     try:
         return Answer(status, headers, b"".join(result))
@@ -87,7 +91,8 @@ class Workers:
         self.pending += 1
         waiter: Waiter[T] = Waiter()
         self._jobs.put((job, waiter))
-        return waiter.get()
+        outcome: T = waiter.get()
+        return outcome
 
     def stop(self) -> None:
         """Let the threads go once they have done what they are at."""

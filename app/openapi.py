@@ -1,0 +1,121 @@
+"""The OpenAPI 3.1 document, and the examples of the documentation page, from the table of operations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from app import __version__
+from app.openapi_tabla import ESQUEMAS, JSON, OPERACIONES, Operacion, Respuesta, ref
+from app.problems import CONTENT_TYPE as PROBLEM
+from app.problems import TITLES
+
+REF_TEMPLATE = "#/components/schemas/{model}"
+ALWAYS = (403, 421)
+"""Any request may be refused for whom it comes from, or for the name it asks for."""
+
+
+@cache
+def text() -> str:
+    """The document as compact JSON."""
+    return json.dumps(document(), ensure_ascii=False, separators=(",", ":"))
+
+
+def document() -> dict[str, Any]:
+    """The document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for op in OPERACIONES:
+        paths.setdefault(op.ruta, {})[op.metodo.lower()] = _operation(op)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "IoT Backend",
+            "version": __version__,
+            "description": "Dispositivos de una casa: se detectan, se reclaman, se cambian y se siguen en vivo.",
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in dict.fromkeys(op.grupo for op in OPERACIONES)],
+        "paths": paths,
+        "components": {"schemas": {**ESQUEMAS, **_body_schemas()}},
+    }
+
+
+def grouped() -> list[tuple[str, list[tuple[Operacion, str]]]]:
+    """(group, [(operation, its curl line with ``{base}`` for the address)]) in the order of the table."""
+    return [(name, [(op, curl(op)) for op in ops]) for name, ops in groupby(OPERACIONES, key=lambda op: op.grupo)]
+
+
+def curl(op: Operacion) -> str:
+    """A line for a shell; the reader's address goes where ``{base}`` stands."""
+    words = [op.curl or ("curl -i" if op.metodo == "GET" else f"curl -i -X {op.metodo}")]
+    words.append("'{base}" + op.ruta.replace("{id}", "1") + "'")
+    if op.ejemplo is not None:
+        body = json.dumps(op.ejemplo, ensure_ascii=False)
+        words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
+    return " \\\n  ".join(words) if op.ejemplo is not None else " ".join(words)
+
+
+def _operation(op: Operacion) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": op.nombre,
+        "tags": [op.grupo],
+        "summary": op.resumen,
+        "description": op.descripcion,
+        "responses": {**dict(map(_response, op.respuestas)), **dict(map(_error, (*op.errores, *ALWAYS)))},
+    }
+    if op.parametros:
+        found["parameters"] = [
+            {
+                "name": p.nombre,
+                "in": p.lugar,
+                "description": p.descripcion,
+                "required": p.lugar == "path",
+                "schema": dict(p.esquema),
+            }
+            for p in op.parametros
+        ]
+    if op.cuerpo is not None:
+        content = {"schema": ref(op.cuerpo.__name__), "example": op.ejemplo}
+        found["requestBody"] = {"required": True, "content": {JSON: content}}
+    return found
+
+
+def _response(answer: Respuesta) -> tuple[str, dict[str, Any]]:
+    found: dict[str, Any] = {"description": answer.descripcion}
+    if answer.esquema is not None:
+        content = {"schema": dict(answer.esquema)}
+        if answer.ejemplo is not None:
+            content["example"] = answer.ejemplo
+        found["content"] = {answer.tipo: content}
+    return str(answer.status), found
+
+
+def _error(status: int) -> tuple[str, dict[str, Any]]:
+    return str(status), {"description": TITLES[status], "content": {PROBLEM: {"schema": ref("Problema")}}}
+
+
+def _body_schemas() -> dict[str, Any]:
+    bodies = [(op.cuerpo, "validation") for op in OPERACIONES if op.cuerpo is not None]
+    _, found = models_json_schema(bodies, ref_template=REF_TEMPLATE)  # type: ignore[arg-type]
+    return {name: _tidy(schema) for name, schema in found["$defs"].items()}
+
+
+def _tidy(schema: Any) -> Any:
+    """Without the defaults and titles that only say how the models are written."""
+    if isinstance(schema, Mapping):
+        return {k: _tidy(v) for k, v in _kept(schema)}
+    return [_tidy(v) for v in schema] if isinstance(schema, list) else schema
+
+
+def _kept(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in schema.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        if key == "default" and (value is None or value is False):
+            continue
+        yield key, value

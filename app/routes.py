@@ -1,0 +1,178 @@
+"""The README's endpoints (WIRE §3, §4): thin doors to the use-cases. Bodies are joined from ready-made JSON texts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, request
+
+from app import dispositivos, historial
+from app.consultas import parse_filtro_lista, parse_pagina, parse_stream
+from app.cuerpo import read_json_object
+from app.domain.errors import VersionConflict
+from app.representacion import device_json
+from app.schemas import another_identity, parse_alta, parse_cambios, parse_reclamo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from werkzeug.datastructures import ETags
+
+    from app.db import UnitOfWork
+    from app.domain.dispositivo import Dispositivo
+    from app.historial import Pagina
+    from app.servicios import Services
+
+JSON = "application/json"
+STREAM_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+}
+
+
+def blueprint(services: Services) -> Blueprint:
+    """The routes over these parts."""
+    routes = _Routes(services)
+    bp = Blueprint("dispositivos", __name__)
+    for method, path, view in (
+        ("GET", "/dispositivos", routes.listar),
+        ("POST", "/dispositivos", routes.agregar),
+        ("GET", "/dispositivos/no-reclamados", routes.no_reclamados),
+        ("POST", "/dispositivos/reclamar", routes.reclamar),
+        ("GET", "/dispositivos/<device_id:device_id>", routes.obtener),
+        ("PUT", "/dispositivos/<device_id:device_id>", routes.actualizar),
+        ("GET", "/dispositivos/<device_id:device_id>/logs", routes.logs),
+        ("GET", "/stream/dispositivos", routes.stream),
+    ):
+        bp.add_url_rule(path, view.__name__, view, methods=[method])
+    return bp
+
+
+class _Routes:
+    def __init__(self, services: Services) -> None:
+        self._db = services.db
+        self._hub = services.hub
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def listar(self) -> Response:
+        filtro = parse_filtro_lista(request.args)
+        with self._db.reader() as conn:
+            return _array(dispositivos.listar(conn, filtro))
+
+    def no_reclamados(self) -> Response:
+        with self._db.reader() as conn:
+            return _array(dispositivos.no_reclamados(conn))
+
+    def obtener(self, device_id: int) -> Response:
+        with self._db.reader() as conn:
+            found = dispositivos.obtener(conn, device_id)
+        if request.headers.get("If-None-Match") and request.if_none_match.contains_weak(str(found.version)):
+            return _tagged(Response(status=304), found)
+        return _tagged(json_response(device_json(found)), found)
+
+    def logs(self, device_id: int) -> Response:
+        page, per_page = parse_pagina(request.args)
+        with self._db.reader() as conn:
+            dispositivos.obtener(conn, device_id)
+            pagina = historial.pagina(conn, device_id, page=page, per_page=per_page)
+        return paged(
+            pagina,
+            lambda row: (
+                f'{{"estado":{_text(row.estado)},"parametros":{row.parametros_json},"timestamp":{_text(row.timestamp)}}}'
+            ),
+        )
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def actualizar(self, device_id: int) -> Response:
+        peticion = parse_cambios(_body(), device_id)
+        with self._db.unit_of_work() as uow:
+            antes = dispositivos.obtener(uow.conn, device_id)
+            if peticion.serial_number not in (None, antes.serial_number):
+                raise another_identity("serial_number")
+            found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=_if_match(antes.version))
+        extra = ',"mensaje":"Dispositivo actualizado"'
+        if peticion.ignorados:
+            extra += f',"ignorados":{json.dumps(peticion.ignorados, ensure_ascii=False, separators=(",", ":"))}'
+        return _tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
+
+    def reclamar(self) -> Response:
+        return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(_body()))
+
+    def agregar(self) -> Response:
+        answer = self._write("Dispositivo agregado", 201, dispositivos.agregar, parse_alta(_body()))
+        answer.headers["Location"] = f"/dispositivos/{answer.get_json()['id']}"
+        return answer
+
+    def _write(
+        self, mensaje: str, status: int, verb: Callable[[UnitOfWork, Any], Dispositivo], asked: object
+    ) -> Response:
+        with self._db.unit_of_work() as uow:
+            found = verb(uow, asked)
+        return json_response(f'{{"mensaje":"{mensaje}","id":{found.id}}}', status)
+
+    # --- live -------------------------------------------------------------------------------------------------------
+
+    def stream(self) -> Response:
+        """The subscription is opened before the snapshot is read, so that nothing falls between the two."""
+        peticion = parse_stream(request.args, request.headers.get("Last-Event-ID"))
+        if request.method == "HEAD":
+            return Response(headers=STREAM_HEADERS)
+        peer = request.environ.get("iot.peer") or request.remote_addr or ""
+        sub = self._hub.open(peticion.filtro, address=peer, last_event_id=peticion.last_event_id)
+        try:
+            snapshot = None
+            if peticion.snapshot:
+                with self._db.reader() as conn:
+                    snapshot = dispositivos.snapshot(conn, peticion.filtro)
+            # direct_passthrough: the server gets the iterator itself, and nothing of this request stays in memory.
+            return Response(sub.stream(snapshot), headers=STREAM_HEADERS, direct_passthrough=True)
+        except BaseException:
+            sub.close()
+            raise
+
+
+def json_response(text: str, status: int = 200) -> Response:
+    """JSON that is already text."""
+    return Response(text, status, content_type=JSON)
+
+
+def paged(pagina: Pagina[Any], item: Callable[[Any], str]) -> Response:
+    """A page in the README's shape."""
+    head = f'"page":{pagina.page},"per_page":{pagina.per_page},"total":{pagina.total},"pages":{pagina.pages}'
+    return json_response(f'{{{head},"data":[{",".join(map(item, pagina.data))}]}}')
+
+
+def _array(devices: Iterable[Dispositivo]) -> Response:
+    return json_response(f"[{','.join(map(device_json, devices))}]")
+
+
+def _body() -> dict[str, Any]:
+    return read_json_object(
+        request.get_data(cache=False),
+        content_type=request.headers.get("Content-Type"),
+        content_encoding=request.headers.get("Content-Encoding"),
+    )
+
+
+def _tagged(answer: Response, device: Dispositivo) -> Response:
+    answer.headers["ETag"] = f'"{device.version}"'
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+def _if_match(version: int) -> int | None:
+    """The version that ``If-Match`` allows, None when it allows any. A weak tag never matches (RFC 9110 §13.1.1)."""
+    if request.headers.get("If-Match") is None:
+        return None
+    tags: ETags = request.if_match
+    if not tags.star_tag and not tags.is_strong(str(version)):
+        raise VersionConflict(version)
+    return None if tags.star_tag else version
+
+
+def _text(value: str | None) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,90 @@
+"""Routes about the program itself: health, metrics, rejected messages, documentation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, render_template, request
+
+from app import openapi as documento
+from app import rechazos, salud
+from app.consultas import parse_pagina
+from app.metrics import CONTENT_TYPE as METRICS_TYPE
+from app.metrics import Metricas
+from app.problems import CODES
+from app.routes import json_response, paged
+
+if TYPE_CHECKING:
+    from app.servicios import Services
+
+
+def blueprint(services: Services) -> Blueprint:
+    """The routes over these parts."""
+    routes = _Routes(services)
+    bp = Blueprint("sistema", __name__)
+    for path, view in (
+        ("/", routes.inicio),
+        ("/salud", routes.salud),
+        ("/salud/viva", routes.viva),
+        ("/salud/lista", routes.lista),
+        ("/metrics", routes.metrics),
+        ("/mensajes/rechazados", routes.rechazados),
+        ("/openapi.json", routes.openapi),
+        ("/docs", routes.docs),
+    ):
+        bp.add_url_rule(path, view.__name__, view, methods=["GET"])
+    return bp
+
+
+class _Routes:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._metricas = Metricas(services.estado)
+
+    def inicio(self) -> Response:
+        answer = _dump({"programa": "IoT Backend", "documentacion": "/docs", "salud": "/salud"})
+        answer.status_code = 302
+        answer.headers["Location"] = "/docs"
+        return answer
+
+    def salud(self) -> Response:
+        return _fresh(_dump(salud.documento(self._services.estado())))
+
+    def viva(self) -> Response:
+        return _fresh(_dump({"viva": True}))
+
+    def lista(self) -> Response:
+        found = salud.preparacion(self._services.estado())
+        answer = _fresh(_dump(found))
+        if not found["lista"]:
+            answer.status_code = 503
+            answer.headers["Retry-After"] = "2"
+        return answer
+
+    def metrics(self) -> Response:
+        return _fresh(Response(self._metricas.render(), content_type=METRICS_TYPE))
+
+    def rechazados(self) -> Response:
+        page, per_page = parse_pagina(request.args)
+        with self._services.db.reader() as conn:
+            found = rechazos.listar(conn, page=page, per_page=per_page)
+        return paged(found, lambda row: json.dumps(asdict(row), ensure_ascii=False, separators=(",", ":")))
+
+    def openapi(self) -> Response:
+        return json_response(documento.text())
+
+    def docs(self) -> Response:
+        return Response(
+            render_template("docs.html", doc=documento.document(), grupos=documento.grouped(), codigos=CODES)
+        )
+
+
+def _dump(value: object) -> Response:
+    return json_response(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _fresh(answer: Response) -> Response:
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

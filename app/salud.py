@@ -1,0 +1,123 @@
+"""The health document: pure assembly of what the parts say of themselves, judged and put into words.
+
+Each part hands over a mapping of plain values (see ``JUDGES`` for the keys that are read; every other one is shown as
+it is). A part that is missing does not run in this process and is not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Estado = Literal["bien", "degradado", "mal"]
+Parte = Mapping[str, Any]
+
+LOW_DISK_BYTES = 200 << 20
+LOW_DISK_SHARE = 0.02
+FULL_QUEUE = 5_000
+EARLIEST_YEAR = "2025"
+"""A clock before the program was written is wrong; ISO text compares as time does."""
+
+_RANK: dict[Estado, int] = {"bien": 0, "degradado": 1, "mal": 2}
+_SUMMARY: dict[Estado, str] = {
+    "bien": "Todo funciona",
+    "degradado": "Funciona, con algo que atender",
+    "mal": "Hay algo que no funciona",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Juicio:
+    """A part's state in a word and in a sentence; ``listo`` false keeps requests away from this process."""
+
+    estado: Estado
+    detalle: str
+    listo: bool = True
+
+
+def documento(partes: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole, readable document. ``partes`` may also hold ``version``, ``parando`` and ``avisos``."""
+    juicios = {name: judge(partes[name]) for name, judge in JUDGES.items() if name in partes}
+    estado: Estado = max((j.estado for j in juicios.values()), key=_RANK.__getitem__, default="bien")
+    faults = [f"{name.replace('_', ' ')}: {j.detalle}" for name, j in juicios.items() if j.estado != "bien"]
+    return {
+        "estado": estado,
+        "resumen": _SUMMARY[estado] + (f" ({'; '.join(faults)})" if faults else ""),
+        "lista": not partes.get("parando", False) and all(j.listo for j in juicios.values()),
+        "version": partes.get("version", ""),
+        **{name: {"estado": j.estado, "detalle": j.detalle, **partes[name]} for name, j in juicios.items()},
+        "puntos_debiles": weak_points(partes),
+    }
+
+
+def preparacion(partes: Mapping[str, Any]) -> dict[str, Any]:
+    """The short answer to «may I send you requests?»."""
+    whole = documento(partes)
+    why = "El programa se está parando" if partes.get("parando") else whole["resumen"]
+    return {"lista": whole["lista"], "estado": whole["estado"], "detalle": why}
+
+
+def weak_points(partes: Mapping[str, Any]) -> list[str]:
+    """What the promises of docs/operacion.md do not hold against, as this house is set up."""
+    mqtt = partes.get("mqtt") or {}
+    return [str(text) for text in (*mqtt.get("debilidades", ()), *partes.get("avisos", ()))]
+
+
+def _database(parte: Parte) -> Juicio:
+    if not parte.get("responde", True):
+        return Juicio("mal", str(parte.get("fallo") or "la base de datos no responde"), listo=False)
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    return Juicio("bien", "lee y guarda")
+
+
+def _mqtt(parte: Parte) -> Juicio:
+    """Without a broker HTTP and streams go on, so it never makes the process unready."""
+    if parte.get("conectado"):
+        return Juicio("bien", "conectado al broker")
+    return Juicio("degradado", str(parte.get("fallo") or "sin conexión con el broker; se reintenta"))
+
+
+def _ingest(parte: Parte) -> Juicio:
+    if not parte.get("viva", True):
+        return Juicio("mal", "el hilo que guarda los mensajes no está vivo", listo=False)
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    if int(parte.get("en_cola", 0)) >= FULL_QUEUE:
+        return Juicio("degradado", f"{parte['en_cola']} mensajes esperan a guardarse")
+    return Juicio("bien", "guarda lo que llega")
+
+
+def _streams(parte: Parte) -> Juicio:
+    return Juicio("bien", f"{parte.get('lectores', 0)} lectores en vivo")
+
+
+def _http(parte: Parte) -> Juicio:
+    if int(parte.get("conexiones", 0)) >= int(parte.get("conexiones_max", 1 << 30)):
+        return Juicio("degradado", "no caben más conexiones")
+    return Juicio("bien", f"{parte.get('conexiones', 0)} conexiones")
+
+
+def _disk(parte: Parte) -> Juicio:
+    free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
+    if total and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE):
+        return Juicio("degradado", f"quedan {free >> 20} MiB libres en el disco de los datos")
+    return Juicio("bien", f"{free >> 20} MiB libres")
+
+
+def _clock(parte: Parte) -> Juicio:
+    if str(parte.get("ahora", EARLIEST_YEAR)) < EARLIEST_YEAR:
+        return Juicio("degradado", "el reloj de la máquina está atrasado; los horarios esperan a que se ponga en hora")
+    return Juicio("bien", "en hora")
+
+
+JUDGES: dict[str, Callable[[Parte], Juicio]] = {
+    "base_de_datos": _database,  # responde: bool, fallo: str | None
+    "mqtt": _mqtt,  # conectado: bool, fallo: str | None, debilidades: list[str]
+    "ingesta": _ingest,  # viva: bool, fallo: str | None, en_cola: int
+    "flujos": _streams,  # lectores: int
+    "http": _http,  # conexiones, conexiones_max: int
+    "disco": _disk,  # libre_bytes, total_bytes: int
+    "reloj": _clock,  # ahora: ISO text
+}

@@ -1,0 +1,41 @@
+"""What the HTTP edge is given: the parts that its routes call, and nothing global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.clock import Clock
+    from app.db import Database
+    from app.sse import Hub
+
+
+class EdgeSettings(Protocol):
+    """The settings that the routes and their guard read."""
+
+    @property
+    def trusted_networks(self) -> tuple[str, ...]: ...
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]: ...
+    @property
+    def public_backend_url(self) -> str: ...
+    @property
+    def http_body_max(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts.
+
+    ``estado`` returns what each part says of itself (see ``app.salud.JUDGES`` for the keys); it is called from request
+    threads, by /salud and /metrics.
+    """
+
+    settings: EdgeSettings
+    db: Database
+    hub: Hub
+    clock: Clock
+    estado: Callable[[], Mapping[str, Any]]
