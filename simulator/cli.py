@@ -40,12 +40,12 @@ def simular_main(argv: list[str]) -> int:
     try:
         return _simular(options)
     except (Imposible, PlantillaInvalida, FalloInvalido) as err:
-        print(f"iot simular: {err}", file=sys.stderr)
+        print(f"./iot simular: {err}", file=sys.stderr)
         return 2
 
 
 def _simular_parser() -> Parser:
-    parser = Parser("iot simular", "Simula dispositivos que hablan MQTT y HTTP como los de verdad.")
+    parser = Parser("./iot simular", "Simula dispositivos que hablan MQTT y HTTP como los de verdad.")
     add = parser.add_argument
     add("--dispositivos", type=number(1, 20_000, int), default=13, metavar="N", help="cuántos (13)")
     add("--tipo", metavar="PREFIJOS", help="solo estos, p. ej. TMP0,LGT0 (todos, por turno)")
@@ -80,9 +80,9 @@ def _simular(options: argparse.Namespace) -> int:
         specs, _broker(options), _backend(options), seed=seed, intervalo=options.intervalo, faults=faults
     )  # fmt: skip
     print(f"Simulando {len(specs)} dispositivos (estilo {options.estilo}, semilla {seed}). Ctrl+C para terminar.")
-    if len(specs) <= 20:
-        for spec in specs:
-            print(f"  {spec.serial}  {spec.estilo:8} {spec.kind.nombre}")
+    for spec in specs if len(specs) <= 20 else ():
+        print(f"  {spec.serial}  {spec.estilo:8} {spec.kind.nombre}")
+    sys.stdout.flush()
     with _until_signal() as stop:
         status = Status(fleet, sys.stdout)
         with fleet:
@@ -165,14 +165,14 @@ def _until_signal() -> Iterator[threading.Event]:
 
 def demo_main(argv: list[str]) -> int:
     """The demo house, quiet, until a signal or until the process that started it is gone. 0, or 1 with a reason."""
-    parser = Parser("iot --demo", "La casa de demostración: ocho dispositivos, siempre los mismos.")
+    parser = Parser("./iot --demo", "La casa de demostración: ocho dispositivos, siempre los mismos.")
     _add_connection(parser)
     parser.add_argument("--reclamar", action="store_true", help="reclama algunos con nombres de una casa")
     options = parser.parse_args(argv)
     try:
         broker, backend = _broker(options), _backend(options)
     except Imposible as err:
-        print(f"iot --demo: {err}", file=sys.stderr)
+        print(f"./iot --demo: {err}", file=sys.stderr)
         return 2
     with _until_signal() as stop, Fleet(demo_specs(), broker, backend, seed=SEED):
         claims: threading.Thread | None = None
@@ -191,12 +191,12 @@ def demo_main(argv: list[str]) -> int:
 def _claim(backend: Backend, stop: threading.Event) -> None:
     trouble = claim_demo(backend, stop)
     if trouble:
-        print(f"iot --demo: {trouble}", file=sys.stderr)
+        print(f"./iot --demo: {trouble}", file=sys.stderr)
 
 
 def qr_main(argv: list[str]) -> int:
     """``./iot qr SERIAL``: the device's QR on the screen, or in a PNG or SVG file."""
-    parser = Parser("iot qr", "Muestra el QR de un dispositivo para pegarlo en él o reclamarlo.")
+    parser = Parser("./iot qr", "Muestra el QR de un dispositivo para pegarlo en él o reclamarlo.")
     parser.add_argument("serial", metavar="SERIAL", help="número de serie, p. ej. TMP0603IF1WD")
     parser.add_argument("--nombre", help="nombre que propone el QR")
     parser.add_argument("--plantillas", type=Path, metavar="RUTA", help="plantillas JSON donde buscar el tipo")
@@ -208,7 +208,7 @@ def qr_main(argv: list[str]) -> int:
     try:
         return _qr(options)
     except (Imposible, PlantillaInvalida) as err:
-        print(f"iot qr: {err}", file=sys.stderr)
+        print(f"./iot qr: {err}", file=sys.stderr)
         return 2
 
 
