@@ -67,7 +67,9 @@ class Database:
         publish: gets the events of each committed unit, in commit order.
     """
 
-    def __init__(self, url: str, folder: Path, clock: Clock, publish: Callable[[Sequence[DeviceUpdated]], None]) -> None:
+    def __init__(
+        self, url: str, folder: Path, clock: Clock, publish: Callable[[Sequence[DeviceUpdated]], None]
+    ) -> None:
         self.path = sqlite_path(url, folder)
         self._clock = clock
         self._publish = publish
@@ -107,6 +109,10 @@ class Database:
         """Read: one snapshot, never waits for a writer, cannot write."""
         with translated(lambda: None), self._reader_engine.connect() as conn, conn.begin():
             yield conn
+
+    def size(self) -> int:
+        """Bytes of the database and its log on disk."""
+        return sum(f.stat().st_size for f in (self.path, self.path.with_name(f"{self.path.name}-wal")) if f.exists())
 
     def close(self) -> None:
         """Checkpoint and let go of the file."""

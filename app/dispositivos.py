@@ -33,6 +33,8 @@ _ONE = _ALL.where(dispositivo.c.id == bindparam("id"))
 _BY_SERIALS = _ALL.where(dispositivo.c.serial_number.in_(bindparam("serials", expanding=True)))
 _BY_ID = _ALL.order_by(dispositivo.c.id)
 MAX_ID = 2**63 - 1
+NADIE = FiltroStream(serial="")
+"""Matches no device: for who wants the sequence of a snapshot only."""
 
 
 def listar(conn: Connection, filtro: FiltroLista) -> list[Dispositivo]:

@@ -1,0 +1,293 @@
+"""Starts and stops the parts, in the order in which they need each other. HTTP answers before the broker does."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import logging
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from app import __version__, create_app, dispositivos
+from app.broker import BrokerError, BrokerInfo, choose_broker
+from app.broker_base import Broker
+from app.bus import Bus
+from app.clock import Clock, iso_z
+from app.config_load import Settings
+from app.db import Database
+from app.domain.dispositivo import Dispositivo
+from app.domain.errors import DomainError
+from app.ingest import Delivery, Ingest, IngestLimits
+from app.migrations import HEAD, DatabaseFault, migrate
+from app.mqtt_client import MqttClient, MqttSettings
+from app.server import Server
+from app.servicios import Services
+from app.sse import Hub
+
+log = logging.getLogger(__name__)
+
+SWITCH_S = 0.0005
+"""Threads that decode, commit and stream take turns this often; Python's 5 ms shows in the latency of a stream."""
+BROKER_RETRY_S = 10.0
+DEMO = "import sys; from simulator.cli import demo_main; sys.exit(demo_main(sys.argv[1:]))"
+
+
+class StartError(Exception):
+    """The program can't start; the message says why and how to mend it, in Spanish."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInfo:
+    """What the banner tells."""
+
+    settings: Settings
+    http_url: str
+    lan_urls: tuple[str, ...]
+    broker: BrokerInfo
+    instance_path: Path
+    schema_version: str
+    first_run: bool
+
+
+def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        with _only_one(settings.instance_path):
+            runtime = Runtime(settings, Clock())
+            runtime.run(banner, demo=demo)
+    except (StartError, DatabaseFault, BrokerError) as error:
+        print(f"No se puede arrancar: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class Runtime:
+    """One running house."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        sys.setswitchinterval(SWITCH_S)
+        self.settings = settings
+        self.clock = clock
+        self.stopping = False
+        self.broker: Broker | None = None
+        self.mqtt: MqttClient | None = None
+        self._demo: subprocess.Popen[bytes] | None = None
+        self._stop_once = threading.Lock()
+        self._broker_fault: str | None = None
+        self._bus = Bus()
+        self.first_run = migrate(settings.database_path, clock.now())
+        self.db = Database(settings.sqlalchemy_database_uri, settings.instance_path, clock, self._bus.publish)
+        with self.db.reader() as conn:
+            last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)
+        self.hub = Hub(
+            epoch=secrets.token_hex(4),
+            last=last,
+            history=settings.sse_history_events,
+            ping_s=settings.sse_ping_s,
+            max_streams=settings.sse_max_streams,
+            max_per_address=settings.sse_max_streams_per_address,
+            clock=clock,
+        )
+        self._bus.subscribe(self.hub.publish)
+        self.ingest = Ingest(self.db, _limits(settings), clock, self._ack)
+        app = create_app(Services(settings=settings, db=self.db, hub=self.hub, clock=clock, estado=self.estado))
+        self.server = Server(app, settings, clock, on_stop=self.hub.close)
+
+    def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
+        """Serve until told to stop, then stop everything in order."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, self.request_stop)
+        self.hub.start()
+        try:
+            self.server.start()
+        except OSError as error:
+            raise StartError(_port_taken(self.settings, error)) from error
+        self.ingest.start()
+        gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays; the collector need not look at it again
+        self.server.serve_forever()
+
+    def request_stop(self) -> None:
+        """Begin the end; SIGTERM and SIGINT come here, a second one changes nothing."""
+        if self._stop_once.acquire(blocking=False):
+            self.stopping = True
+            gevent.spawn(self._stop)
+
+    def estado(self) -> Mapping[str, Any]:
+        """What every part says of itself, for ``/salud`` and ``/metrics``; any thread."""
+        disk = shutil.disk_usage(self.settings.instance_path)
+        return {
+            "version": __version__,
+            "parando": self.stopping,
+            "avisos": self.settings.avisos,
+            "base_de_datos": self._database_state(),
+            "mqtt": self._mqtt_state(),
+            "ingesta": {"viva": self.ingest.alive(), **self.ingest.stats()},
+            "flujos": self.hub.stats(),
+            "http": self.server.stats(),
+            "disco": {"libre_bytes": disk.free, "total_bytes": disk.total},
+            "reloj": {"ahora": iso_z(self.clock.now())},
+        }
+
+    def _start_broker(self, banner: Callable[[RuntimeInfo], None], demo: bool) -> None:
+        while not self.stopping:
+            try:
+                broker = choose_broker(self.settings, self.settings.instance_path, clock=self.clock)
+                self.broker = broker
+                broker.start()
+                break
+            except BrokerError as error:
+                self._broker_fault = str(error)
+                log.error("sin broker MQTT: %s (se reintenta)", error)
+                self.clock.sleep(BROKER_RETRY_S)
+        if self.stopping or self.broker is None:
+            return
+        self._broker_fault = None
+        self.mqtt = MqttClient(_mqtt_settings(self.settings, self.broker), self.ingest, self._pending, self.clock)
+        self._bus.subscribe(self.mqtt.on_events)
+        self.mqtt.start()
+        banner(self._info(self.broker.info))
+        if demo:
+            self._demo = _start_demo(self.settings, self.broker.info)
+
+    def _stop(self) -> None:
+        """Not ready; no new work; flush, acknowledge, disconnect keeping the session; end the streams; checkpoint."""
+        pool = gevent.get_hub().threadpool
+        if self._demo is not None:
+            self._demo.terminate()
+        self.server.stop_accepting()
+        if self.mqtt is not None:
+            self.mqtt.pause()
+        pool.apply(self.ingest.stop)
+        if self.mqtt is not None:
+            pool.apply(self.mqtt.stop)
+        self.server.stop()
+        self.db.close()
+        if self.broker is not None:
+            self.broker.stop()
+        if self._demo is not None:
+            self._demo.wait(5)
+
+    def _ack(self, deliveries: Sequence[Delivery]) -> None:
+        if self.mqtt is not None:
+            self.mqtt.ack(deliveries)
+
+    def _pending(self, everything: bool) -> Sequence[Dispositivo]:
+        with self.db.reader() as conn:
+            return dispositivos.deseadas_pendientes(conn, todas=everything)
+
+    def _database_state(self) -> dict[str, Any]:
+        state = {"commits": self.db.commits, "esquema": HEAD, "bytes": self.db.size()}
+        try:
+            with self.db.reader() as conn:
+                return {"responde": True, "ultimo_evento": dispositivos.snapshot(conn, dispositivos.NADIE)[0], **state}
+        except DomainError as error:
+            return {"responde": False, "fallo": error.mensaje, **state}
+
+    def _mqtt_state(self) -> dict[str, Any]:
+        info = self.broker.info if self.broker else None
+        kind = {"tipo": info.kind, "debilidades": info.no_promete} if info else {}
+        if self.mqtt is None:
+            return {"conectado": False, "fallo": self._broker_fault or "el broker está arrancando", **kind}
+        return {**self.mqtt.status(), **kind}
+
+    def _info(self, broker: BrokerInfo) -> RuntimeInfo:
+        port = self.server.port
+        public = self.settings.public_backend_url
+        return RuntimeInfo(
+            settings=self.settings,
+            http_url=f"http://{_local_host(self.settings.backend_host)}:{port}",
+            lan_urls=(public,) if public else (),
+            broker=broker,
+            instance_path=self.settings.instance_path,
+            schema_version=HEAD,
+            first_run=self.first_run,
+        )
+
+
+def _limits(s: Settings) -> IngestLimits:
+    return IngestLimits(
+        batch_max=s.ingest_batch_max,
+        queue_max=s.ingest_queue_max,
+        device_rate=s.ingest_device_rate,
+        max_unclaimed=s.max_unclaimed,
+        rejected_max=s.rejected_max,
+        grace_s=s.command_grace_s,
+    )
+
+
+def _mqtt_settings(s: Settings, broker: Broker) -> MqttSettings:
+    mine = MqttSettings(
+        host=broker.info.host,
+        port=broker.info.port,
+        keepalive=s.mqtt_keepalive,
+        client_id=s.mqtt_client_id,
+        username=s.mqtt_username or None,
+        password=s.mqtt_password or None,
+        shared_topic=s.mqtt_shared_topic,
+    )
+    if broker.credentials is not None:
+        return replace(mine, username=broker.credentials[0], password=broker.credentials[1])
+    if broker.info.kind != "configurado" or not s.mqtt_tls_enabled:
+        return mine
+    return replace(
+        mine,
+        tls=True,
+        tls_ca=s.mqtt_tls_ca or None,
+        tls_cert=s.mqtt_tls_cert or None,
+        tls_key=s.mqtt_tls_key or None,
+        tls_insecure=s.mqtt_tls_insecure,
+    )
+
+
+class _only_one:  # noqa: N801 - reads as what it says: with _only_one(...)
+    """A lock on the instance folder: two backends with one MQTT client id would disconnect each other for ever."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "iot.lock"
+
+    def __enter__(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise StartError(
+                f"ya hay un IoT Backend en marcha con esta carpeta ({self._path.parent}). Termínalo antes, o usa otra "
+                "carpeta con IOT_INSTANCE_PATH."
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _port_taken(s: Settings, error: OSError) -> str:
+    return (
+        f"el puerto {s.backend_port} no está libre o la dirección {s.backend_host} no es de esta máquina ({error}). "
+        "Cambia BACKEND_PORT (por ejemplo IOT_BACKEND_PORT=5001 ./iot) o mira quién lo ocupa con ./iot doctor."
+    )
+
+
+def _local_host(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "", "::") else f"[{host}]" if ":" in host else host
+
+
+def _start_demo(s: Settings, broker: BrokerInfo) -> subprocess.Popen[bytes]:
+    """The demo house in a process of its own; it ends by itself when this one is gone."""
+    args = ["--broker", f"{broker.host}:{broker.port}", "--backend", f"http://127.0.0.1:{s.backend_port}", "--reclamar"]
+    root = Path(__file__).resolve().parent.parent
+    return subprocess.Popen([sys.executable, "-c", DEMO, *args], cwd=root, env=os.environ, stdin=subprocess.DEVNULL)
