@@ -97,7 +97,15 @@ class Hub:
     """
 
     def __init__(
-        self, *, epoch: str, last: int, history: int, ping_s: float, max_streams: int, max_per_address: int, clock: Clock
+        self,
+        *,
+        epoch: str,
+        last: int,
+        history: int,
+        ping_s: float,
+        max_streams: int,
+        max_per_address: int,
+        clock: Clock,
     ) -> None:
         self.epoch = epoch
         self.last = last
@@ -277,12 +285,14 @@ class Hub:
 
     def _tick(self) -> None:
         """One timer for the pings of all streams."""
+        loop = get_hub().loop
         period = min(1.0, self.ping_s / 4)
         while not self.closing:
             gevent.sleep(period)
             now = self.clock.monotonic()
             for sub in [s for s in self._parked if s.next_ping <= now]:
-                self._resume(sub)
+                # From the loop, not from here: nobody would ever switch back to this greenlet.
+                loop.run_callback(self._resume, sub)
 
 
 class Subscription:

@@ -31,8 +31,8 @@ def test_unknown_device_has_the_promised_bytes(backend, http, detectar, serial):
     device = detectar(serial, estado="activo", parametros={"temperatura": 22.5, "ñandú": "sí"})
     body = http.get(f"/dispositivos/{device['id']}").text.strip()
     expected = (
-        f'{{"id":{device["id"]},"serial_number":"{serial}","nombre":"No definido","tipo":"generico","modelo":"desconocido",'
-        '"descripcion":"","estado":"activo","parametros":{"temperatura":22.5,"ñandú":"sí"},'
+        f'{{"id":{device["id"]},"serial_number":"{serial}","nombre":"No definido",'
+        '"tipo":"generico","modelo":"desconocido","descripcion":"","estado":"activo","parametros":{"temperatura":22.5,"ñandú":"sí"},'
         '"configuracion":{"encendido":true},"reclamado":false,"version":1,'
     )
     assert body.startswith(expected), body
