@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import textwrap
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from app.config_net import is_loopback
+from app.config_net import is_loopback, lan_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from app.runtime import RuntimeInfo
 
 _WIDTH = 96
-_INDENT = " " * 16
+_INDENT = " " * 18
 
 
 def show_banner(info: RuntimeInfo) -> None:
@@ -29,9 +31,9 @@ def banner_lines(info: RuntimeInfo) -> Iterator[str]:
     yield _line("Esta máquina", info.http_url)
     yield _line("Desde un móvil", _phone(info))
     yield _line("Documentación", f"{info.http_url}/docs")
-    yield _line("Broker MQTT", f"{info.broker.descripcion}, en {info.broker.host}:{info.broker.port}")
-    for missing in info.broker.no_promete:
-        yield _line("", f"no promete: {missing}")
+    yield _line("Broker MQTT", info.broker.descripcion)
+    for number, missing in enumerate(info.broker.no_promete):
+        yield _line("  no promete" if number == 0 else "", missing)
     yield _line("Quién entra", who_gets_in(info.settings.trusted_networks))
     if not _open_to_lan(info.settings.trusted_networks):
         yield _line("", f"para dejar entrar a su red, en {info.instance_path / 'config.py'}:")
@@ -64,16 +66,30 @@ def suggested_network(address: str) -> str:
 def _phone(info: RuntimeInfo) -> str:
     if is_loopback(info.settings.backend_host):
         return "no: BACKEND_HOST solo escucha en esta máquina"
-    if not info.lan_urls:
+    urls = [url for url in info.lan_urls if not is_loopback(_host(url))]
+    if not urls:
         return "esta máquina no tiene ahora dirección en ninguna red"
     allowed = "" if _open_to_lan(info.settings.trusted_networks) else " (antes, la línea de «Quién entra»)"
-    return f"{'  o  '.join(info.lan_urls[:3])}{allowed}"
+    return f"{'  o  '.join(urls[:3])}{allowed}"
 
 
 def _suggested(info: RuntimeInfo) -> str:
-    host = info.lan_urls[0].partition("://")[2].partition(":")[0] if info.lan_urls else "192.168.1.10"
-    kept = [*info.settings.trusted_networks, suggested_network(host)]
+    address = next(
+        (host for host in [*map(_host, info.lan_urls), *lan_addresses()] if _is_lan_v4(host)), "192.168.1.10"
+    )
+    kept = [*info.settings.trusted_networks, suggested_network(address)]
     return "[" + ", ".join(f'"{network}"' for network in kept) + "]"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _is_lan_v4(host: str) -> bool:
+    try:
+        return not ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _open_to_lan(networks: Sequence[str]) -> bool:
