@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["configurado", "encontrado", "mosquitto", "embebido"]
 
-_ALIVE_S = 5.0  # an answer about being alive is this old at most
+_ALIVE_S = 2.0  # an answer about being alive is this old at most
 _CONNACK = {
     1: "no acepta MQTT 3.1.1",
     2: "rechaza el identificador de cliente",
@@ -110,7 +110,7 @@ class Broker(ABC):
         """End what `start` started, within 5 s; the broker has written what it keeps."""
 
     def alive(self, *, timeout: float = 1.0) -> bool:
-        """Whether it answers an MQTT CONNECT; asked at most every 5 s, blocks for `timeout` seconds at most."""
+        """Whether it answers an MQTT CONNECT; asked at most every 2 s, blocks for `timeout` seconds at most."""
         with self._asked:
             now = self._clock.monotonic()
             if self._heard is None or now - self._heard[0] > _ALIVE_S:

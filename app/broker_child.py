@@ -258,7 +258,7 @@ def make_folder(folder: Path) -> None:
 
 def lock_folder(folder: Path) -> IO[bytes]:
     """Hold the folder against another backend until the file is closed or this process ends. Raises `BrokerError`."""
-    handle = (folder / "candado").open("ab")
+    handle = os.fdopen(os.open(folder / "candado", os.O_WRONLY | os.O_CREAT, 0o600), "wb")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

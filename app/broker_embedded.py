@@ -50,11 +50,11 @@ class Access(BaseAuthPlugin):  # type: ignore[misc]
 
     async def authenticate(self, *, session: Session) -> bool:
         known = self.config
-        if session.username == known.username and _same(session.password, known.password):
-            session.is_anonymous = False
+        if session.client_id != known.client_id:
+            session.is_anonymous = True  # amqtt's word for: forget it when it leaves
             return True
-        session.is_anonymous = True
-        return bool(session.client_id != known.client_id)
+        # An impostor is handed the kept session itself: leave no mark on it.
+        return session.username == known.username and _same(session.password, known.password)
 
 
 class GuardedBroker(Broker):  # type: ignore[misc]
