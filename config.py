@@ -198,5 +198,5 @@ AJUSTES: tuple[Ajuste, ...] = (
 )
 
 # IOT_* variables that are not settings.
-VARIABLES_APARTE = frozenset({"IOT_INSTANCE_PATH", "IOT_PYTHON"})
+VARIABLES_APARTE = frozenset({"IOT_INSTANCE_PATH", "IOT_PYTHON", "IOT_URL", "IOT_TOKEN", "IOT_CLAVE"})
 PREFIJOS_APARTE = ("IOT_TEST_", "IOT_BENCH_")
