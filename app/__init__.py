@@ -21,6 +21,7 @@ def create_app(services: Services) -> Flask:
     from app.rutas_ids import DeviceIdConverter
 
     app = Flask(__name__, static_folder="web/static", static_url_path="/static", template_folder="web/templates")
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.config["MAX_CONTENT_LENGTH"] = services.settings.http_body_max
     app.url_map.merge_slashes = False  # werkzeug would answer `//x` with a redirection in HTML
     app.url_map.converters["device_id"] = DeviceIdConverter

@@ -35,30 +35,9 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 MODOS = ("manual", "horario")
-DIAS = frozenset(
-    # fmt: off
-    (
-        "lunes",
-        "martes",
-        "miercoles",
-        "jueves",
-        "viernes",
-        "sabado",
-        "domingo",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "todos",
-        "all",
-        "diario",
-        "daily",
-    )
-    # fmt: on
-)
+DIAS_ES = ("lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo")
+DIAS_EN = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DIAS = frozenset((*DIAS_ES, *DIAS_EN, "todos", "all", "diario", "daily"))
 _HORA = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _SPELLINGS = "true|false, o activo|on|1 e inactivo|off|0"
 _SWITCH_SCHEMA = WithJsonSchema(

@@ -133,6 +133,8 @@ class Server:
         if threading.get_ident() == self._thread:
             self._stop()
             return
+        if self._done.is_set():
+            return
         finished = threading.Event()
         self.loop.run_callback_threadsafe(gevent.spawn, self._stop, finished.set)
         finished.wait(STOP_TIMEOUT_S * 2)

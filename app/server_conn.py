@@ -211,6 +211,8 @@ class Connection:
                 raise bad_request("El cuerpo llegó cortado")
             self._buffer += more
         line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        if end > MAX_CHUNK_LINE:
+            raise bad_request("El cuerpo por trozos (chunked) está mal formado")
         return line
 
     # --- sending ----------------------------------------------------------------------------------------------------

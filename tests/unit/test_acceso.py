@@ -1,0 +1,162 @@
+"""Who is served, and under which names."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from app.acceso import Acceso, Politica, host_name, how_to_trust
+from app.problems import ProblemError
+
+LOCAL = ("127.0.0.0/8", "::1/128")
+
+
+def politica(**changes: Any) -> Politica:
+    return Politica.make(**{"trusted_networks": LOCAL, "allowed_hosts": (), "public_url": "", **changes})
+
+
+def check(policy: Politica, peer: str = "127.0.0.1", host: str = "localhost:5000", **headers: str) -> int:
+    environ = {"iot.peer": peer, "HTTP_HOST": host, "REQUEST_METHOD": headers.pop("method", "GET")}
+    environ |= {f"HTTP_{k.upper()}": v for k, v in headers.items()}
+    try:
+        policy.check(environ)
+    except ProblemError as error:
+        return error.problem.status
+    return 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:80",
+        "127.0.0.1:5000",
+        "192.168.1.7",
+        "[::1]:5000",
+        "[fe80::1]",
+        "localhost.",
+        "ip6-localhost",
+    ],
+)
+def test_names_of_this_machine(host):
+    assert check(politica(), host=host) == 200
+
+
+def test_host_name_of_the_machine_and_mdns():
+    name = socket.gethostname().lower().partition(".")[0]
+    assert check(politica(), host=f"{name}:5000") == check(politica(), host=f"{name}.local") == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "localhost.evil",
+        "127.0.0.1.evil.example",
+        "localhost:x",
+        "a b",
+        "[::1",
+        "::1",
+        "localhost:80:80",
+        ".",
+    ],
+)
+def test_foreign_names(host):
+    assert check(politica(), host=host) == 421
+
+
+def test_names_that_the_settings_add():
+    added = politica(allowed_hosts=["Casa.Lan"], public_url="http://iot.example:8080")
+    assert check(added, host="casa.lan:5000") == check(added, host="iot.example") == 200
+    assert check(politica(), host="casa.lan") == 421
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_is_served(peer):
+    assert check(politica(), peer=peer) == 200
+
+
+@pytest.mark.parametrize("peer", ["192.168.1.7", "::ffff:192.168.1.7", "fe80::1%eth0", "", "basura"])
+def test_others_are_not(peer):
+    assert check(politica(), peer=peer) == 403
+
+
+def test_a_trusted_network_lets_the_phone_in_and_an_empty_list_nobody():
+    assert check(politica(trusted_networks=[*LOCAL, "192.168.1.0/24"]), peer="192.168.1.77") == 200
+    assert check(politica(trusted_networks=["fe80::/10"]), peer="fe80::1%eth0") == 200
+    assert check(politica(trusted_networks=[])) == 403
+
+
+def test_the_sentence_has_the_line_to_write():
+    networks = [ipaddress.ip_network("127.0.0.0/8")]
+    text = how_to_trust(ipaddress.ip_address("192.168.1.77"), networks)
+    assert 'TRUSTED_NETWORKS = ["127.0.0.0/8", "192.168.1.0/24"]' in text
+    assert "instance/config.py" in text
+    assert '"2001:db8:1:2::/64"' in how_to_trust(ipaddress.ip_address("2001:db8:1:2::9"), networks)
+    assert 'TRUSTED_NETWORKS = ["127.0.0.0/8"]' in how_to_trust(ipaddress.ip_address("127.0.0.1"), [])
+
+
+@pytest.mark.parametrize(
+    "name", ["forwarded", "x_forwarded_for", "x_forwarded_proto", "x_real_ip", "x_forwarded_anything"]
+)
+def test_behind_a_proxy_nobody_is_guessed(name):
+    assert check(politica(), **{name: "1.2.3.4"}) == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "http://localhost:5000"}, 200),
+        ({"origin": "http://LOCALHOST:5000"}, 200),
+        ({"origin": "http://localhost:3000"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://[mal"}, 403),
+        ({"sec_fetch_site": "same-origin"}, 200),
+        ({"sec_fetch_site": "none"}, 200),
+        ({"sec_fetch_site": "same-site"}, 200),
+        ({"sec_fetch_site": "same-site", "method": "PUT"}, 403),
+        ({"sec_fetch_site": "cross-site"}, 403),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}, 200),
+        (
+            {
+                "sec_fetch_site": "cross-site",
+                "sec_fetch_mode": "navigate",
+                "sec_fetch_dest": "document",
+                "method": "POST",
+            },
+            403,
+        ),
+        ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "iframe"}, 403),
+    ],
+    ids=str,
+)
+def test_pages_of_other_sites(headers, status):
+    assert check(politica(), **headers) == status
+
+
+def test_the_guard_answers_before_the_app_is_asked():
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        raise AssertionError("the app was asked")
+
+    seen: dict[str, Any] = {}
+    guard = Acceso(app, politica())
+    environ = {"iot.peer": "10.0.0.1", "HTTP_HOST": "localhost", "REQUEST_METHOD": "GET"}
+    body = guard(environ, lambda status, headers: seen.update(status=status, headers=dict(headers)))
+    assert seen["status"] == "403 Forbidden"
+    assert seen["headers"]["Content-Type"] == "application/problem+json"
+    assert seen["headers"]["X-Content-Type-Options"] == "nosniff"
+    assert json.loads(b"".join(body))["status"] == 403
+    assert list(guard({**environ, "REQUEST_METHOD": "HEAD"}, lambda *_: None)) == []
+
+
+def test_host_names():
+    assert host_name("Casa.Lan.:5000") == "casa.lan"
+    assert host_name("[2001:DB8::1]:80") == "2001:db8::1"
+    assert host_name("casa:") == "casa"
+    assert host_name("[::1]x") is None
