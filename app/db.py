@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, select, update
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -27,7 +27,6 @@ from sqlalchemy.pool import QueuePool
 from app.clock import Clock
 from app.domain.errors import DomainError, StorageBusy, StorageFull
 from app.domain.events import DeviceUpdated
-from app.models import casa
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +92,11 @@ class Database:
             with translated(self._drop_writer):
                 conn = self._writer = self._writer or self._writer_engine.connect()
                 with conn.begin():
-                    last = conn.execute(_SECUENCIA).scalar_one()
+                    last = conn.exec_driver_sql(_SECUENCIA).scalar_one()
                     uow = UnitOfWork(conn, self._clock.now(), last)
                     yield uow
                     if uow.secuencia != last:
-                        conn.execute(_SET_SECUENCIA, {"n": uow.secuencia})
+                        conn.exec_driver_sql(_SET_SECUENCIA, (uow.secuencia,))
             self.commits += 1
             if uow.events:
                 self._publish(uow.events)
@@ -131,8 +130,9 @@ class Database:
             self._writer = None
 
 
-_SECUENCIA = select(casa.c.valor).where(casa.c.clave == "secuencia")
-_SET_SECUENCIA = update(casa).where(casa.c.clave == "secuencia").values(valor=bindparam("n"))
+# Text, because these run in every unit and SQLAlchemy's own path costs as much again as SQLite's work.
+_SECUENCIA = "SELECT valor FROM casa WHERE clave = 'secuencia'"
+_SET_SECUENCIA = "UPDATE casa SET valor = ? WHERE clave = 'secuencia'"
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
@@ -221,6 +221,24 @@ def bulk_insert(conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]],
         flat = tuple(value for row in rows[done : done + count] for value in row)
         conn.exec_driver_sql(_bulk_sql(table, count, upsert), flat)
         done += count
+
+
+def insert_one(conn: Connection, table: Table, row: tuple[Any, ...]) -> int:
+    """Insert one row, its generated ``id`` left out; answers the id."""
+    return int(conn.exec_driver_sql(_bulk_sql(table, 1, False) + " RETURNING id", row).scalar_one())
+
+
+def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[Row[Any]]:
+    """The rows, whole, whose ``column`` is one of ``values``; they are asked for a bounded number at a time."""
+    for done in range(0, len(values), MAX_BULK):
+        some = tuple(values[done : done + MAX_BULK])
+        yield from conn.exec_driver_sql(_in_sql(table, column, len(some)), some)
+
+
+@lru_cache(maxsize=2 * MAX_BULK)
+def _in_sql(table: Table, column: str, count: int) -> str:
+    names = ",".join(c.name for c in table.columns)
+    return f"SELECT {names} FROM {table.name} WHERE {column} IN ({','.join('?' * count)})"  # noqa: S608 - our names
 
 
 def _power_of_two_below(n: int) -> int:

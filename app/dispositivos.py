@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from app.clock import iso_z
-from app.db import UnitOfWork, bulk_insert
+from app.db import UnitOfWork, bulk_insert, insert_one, select_in
 from app.domain import modo
 from app.domain.dispositivo import MODELO_DEFECTO, NOMBRE_DEFECTO, TIPO_DEFECTO, Dispositivo, dump_object
 from app.domain.errors import (
@@ -30,7 +30,6 @@ from app.models import DEVICE_COLUMNS, casa, device_of, dispositivo, row_of
 
 _ALL: Select[Any] = select(*DEVICE_COLUMNS)
 _ONE = _ALL.where(dispositivo.c.id == bindparam("id"))
-_BY_SERIALS = _ALL.where(dispositivo.c.serial_number.in_(bindparam("serials", expanding=True)))
 _BY_ID = _ALL.order_by(dispositivo.c.id)
 MAX_ID = 2**63 - 1
 NADIE = FiltroStream(serial="")
@@ -232,7 +231,7 @@ _CONFIRM = (
 
 def by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositivo]:
     """The devices that exist among ``serials``."""
-    rows = conn.execute(_BY_SERIALS, {"serials": list(serials)})
+    rows = select_in(conn, dispositivo, "serial_number", list(serials))
     return {d.serial_number: d for d in map(device_of, rows)}
 
 
@@ -265,9 +264,7 @@ def _insert(
 ) -> list[Dispositivo]:
     saved = []
     for nuevo in nuevos:
-        values = dict(zip((c.name for c in DEVICE_COLUMNS[1:]), row_of(nuevo)[1:], strict=True))
-        key = uow.conn.execute(insert(dispositivo).values(values)).inserted_primary_key
-        saved.append(replace(nuevo, id=key[0] if key else 0))
+        saved.append(replace(nuevo, id=insert_one(uow.conn, dispositivo, row_of(nuevo)[1:])))
         if into is not None:
             into[nuevo.serial_number] = saved[-1]
     return saved

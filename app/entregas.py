@@ -10,14 +10,23 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections import deque
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
-from app.db import UnitOfWork
+from app.db import UnitOfWork, insert_one
 from app.models import entrega
 
 WINDOW = 8192
-"""Deliveries remembered; more than a broker has in flight to us, far less than packet ids there are."""
+"""Deliveries remembered at least; more than a broker has in flight to us, far less than packet ids there are."""
+SLACK = 1024
+"""How many more may gather before the oldest are dropped, many at a time."""
+
+
+class _Row(NamedTuple):
+    id: int
+    count: int
+    pairs: array[int]
 
 
 class Ventana:
@@ -25,14 +34,16 @@ class Ventana:
 
     def __init__(self, saved: list[tuple[int, int, bytes]]) -> None:
         self._checksum: dict[int, int] = {}
-        self._rows: deque[tuple[int, int, array[int]]] = deque()
+        self._rows: deque[_Row] = deque()
+        self._kept = 0
         self._fresh = array("I")
         self._cleared = False
-        self._pending: tuple[int, int, array[int]] | None = None
+        self._pending: _Row | None = None
         for row_id, count, blob in saved:
             pairs = array("I")
             pairs.frombytes(blob)
-            self._rows.append((row_id, count, pairs))
+            self._rows.append(_Row(row_id, count, pairs))
+            self._kept += count
             self._checksum.update(zip(pairs[::2], pairs[1::2], strict=True))
 
     def admit(self, mid: int, payload: bytes, *, dup: bool) -> bool:
@@ -50,47 +61,49 @@ class Ventana:
         self._checksum.clear()
         self._fresh = array("I")
         self._rows.clear()
+        self._kept = 0
         self._cleared = True
 
     def save(self, uow: UnitOfWork) -> None:
         """Write what was taken in since the last :meth:`saved`, drop what left the window."""
+        self._pending = None
         if self._cleared:
             uow.conn.execute(delete(entrega))
-        self._pending = None
-        if not self._fresh:
-            return
-        count = len(self._fresh) // 2
-        values = {"mensajes": count, "huellas": self._fresh.tobytes()}
-        key = uow.conn.execute(_INSERT, values).inserted_primary_key
-        self._pending = (key[0] if key else 0, count, self._fresh)
-        kept = count + sum(row[1] for row in self._rows)
-        upto = 0
-        for row_id, old, _ in self._rows:
-            if kept - old < WINDOW:
-                break
-            kept -= old
-            upto = row_id
-        if upto:
-            uow.conn.execute(_DROP, {"upto": upto})
+        elif self._kept >= WINDOW + SLACK:
+            uow.conn.execute(_DROP, {"upto": self._rows[self._outside() - 1].id})
+        if self._fresh:
+            count = len(self._fresh) // 2
+            row_id = insert_one(uow.conn, entrega, (count, self._fresh.tobytes()))
+            self._pending = _Row(row_id, count, self._fresh)
 
     def saved(self) -> None:
         """The unit that :meth:`save` wrote in is committed."""
         self._cleared = False
-        if self._pending is None:
-            return
-        self._rows.append(self._pending)
-        self._pending = None
-        self._fresh = array("I")
-        kept = sum(row[1] for row in self._rows)
-        while kept - self._rows[0][1] >= WINDOW:
-            _, count, pairs = self._rows.popleft()
-            kept -= count
-            for mid, checksum in zip(pairs[::2], pairs[1::2], strict=True):
-                if self._checksum.get(mid) == checksum:
-                    del self._checksum[mid]
+        if self._kept >= WINDOW + SLACK:
+            for _ in range(self._outside()):
+                self._forget(self._rows.popleft())
+        if self._pending is not None:
+            self._rows.append(self._pending)
+            self._kept += self._pending.count
+            self._pending = None
+            self._fresh = array("I")
+
+    def _outside(self) -> int:
+        """How many of the oldest rows the window does not need any more."""
+        kept = self._kept
+        for index, row in enumerate(self._rows):
+            if kept - row.count < WINDOW:
+                return index
+            kept -= row.count
+        return len(self._rows)
+
+    def _forget(self, row: _Row) -> None:
+        self._kept -= row.count
+        for mid, checksum in zip(row.pairs[::2], row.pairs[1::2], strict=True):
+            if self._checksum.get(mid) == checksum:
+                del self._checksum[mid]
 
 
-_INSERT = insert(entrega)
 _DROP = delete(entrega).where(entrega.c.id <= bindparam("upto"))
 
 
