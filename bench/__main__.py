@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import fanout, ingest, kill, latency, rest, startup
-from bench.children import ROOT, BenchError, program
-from bench.report import Report, describe_machine, filesystem, table
+from bench.children import ROOT, BenchError, program, sweep
+from bench.report import Neighbours, Report, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ CASES: dict[str, Callable[[Context], None]] = {
     "ingesta": ingest.run, "latencia": latency.run, "abanico": fanout.run, "rest": rest.run,
     "arranque": startup.run, "muertes": kill.run,
 }
+BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
 ALIASES = {"ingest": "ingesta", "latency": "latencia", "fanout": "abanico", "start": "arranque", "kill": "muertes"}
 
 
@@ -33,6 +34,7 @@ def main(argv: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = make_options(args)
+    sweep(Path(options.folder or tempfile.gettempdir()))
     report = Report(describe_machine(options.folder or tempfile.gettempdir()))
     print(heading(report, options))
     try:
@@ -94,22 +96,25 @@ def heading(report: Report, options: Options) -> str:
     packages = ", ".join(f"{name} {value}" for name, value in machine["packages"].items())
     return (
         f"Máquina: {machine['processor']}, {machine['cores']} núcleos, Linux {machine['kernel']}, "
-        f"{machine['filesystem']}, carga previa {machine['load_before']}\n"
+        f"{machine['filesystem']}, fsync {number(machine['fsync_ms']['p50'])} ms (p99 "
+        f"{number(machine['fsync_ms']['p99'])}), ocupada por otros al {100 * machine['busy_before']:.0f} %\n"
         f"Python {machine['python']}, SQLite {machine['sqlite']}, {packages}\n"
         f"Mosquitto {machine['mosquitto']} privado en cada prueba, sin persistencia, cola sin límite; "
-        f"{options.seconds:g} s por medida"
+        f"{options.seconds:g} s por medida" + (BUSY if machine["busy_before"] > 0.15 else "")
     )
 
 
 def run_case(name: str, context: Context) -> None:
-    started = time.monotonic()
+    started, neighbours = time.monotonic(), Neighbours()
     print(f"\n{name}")
     try:
         CASES[name](context)
     except BenchError as error:
         context.report.failures.append(f"{name}: {error}")
         print(f"  No se pudo medir: {error}", file=sys.stderr)
-    print(f"  ({time.monotonic() - started:.0f} s)")
+    share = neighbours.share()
+    context.report.detail(f"{name}.otros_programas", share)
+    print(f"  ({time.monotonic() - started:.0f} s; otros programas ocuparon el {100 * share:.0f} % de los procesadores)")
 
 
 def finish(report: Report, path: Path | None) -> None:

@@ -37,6 +37,7 @@ set_tcp_nodelay true
 log_type error
 """
 PR_SET_PDEATHSIG = 1
+PREFIX = "iot-bench-"
 
 
 class BenchError(Exception):
@@ -165,7 +166,8 @@ class Lab:
         self.stack = contextlib.ExitStack()
 
     def __enter__(self) -> Lab:
-        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="iot-bench-", dir=self.base)))
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(
+            prefix=f"{PREFIX}{os.getpid()}-", dir=self.base)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -235,6 +237,14 @@ class Lab:
         """Stops one child before the others."""
         self.children.remove(child)
         return child.stop()
+
+
+def sweep(base: Path) -> None:
+    """Removes the folders of benchmarks that were killed before they could."""
+    for folder in base.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def clean_env() -> dict[str, str]:

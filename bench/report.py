@@ -8,13 +8,15 @@ import platform
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.children import program
-from bench.stats import ratio
+from bench.stats import ratio, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +76,7 @@ def number(value: float | None) -> str:
     """Spanish: decimal comma, thousands apart; three figures are enough."""
     if value is None or value != value:
         return "-"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    digits = 0 if abs(value) >= 100 or value == 0 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}".replace(",", " ").replace(".", ",")
 
 
@@ -123,9 +125,52 @@ def describe_machine(folder: str) -> dict[str, Any]:
     return {
         "processor": processor(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
         "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "mosquitto": mosquitto_version(),
-        "filesystem": filesystem(folder), "load_before": round(os.getloadavg()[0], 2),
+        "filesystem": filesystem(folder), "busy_before": busy(), "fsync_ms": fsync_ms(folder),
         "packages": {name: package(name) for name in PACKAGES}, "executable": Path(sys.executable).name,
     }
+
+
+def busy(seconds: float = 1.0) -> float:
+    """Share of the processors that others use while we sleep: a busy machine gives figures that mean little."""
+    before = ticks()
+    time.sleep(seconds)
+    total, idle = (now - then for now, then in zip(ticks(), before, strict=True))
+    return round(1 - idle / max(1, total), 2)
+
+
+class Neighbours:
+    """How much of the processors programs other than this benchmark and its (ended) children used meanwhile."""
+
+    def __init__(self) -> None:
+        self.before, self.own = ticks(), own_seconds()
+
+    def share(self) -> float:
+        total, idle = (now - then for now, then in zip(ticks(), self.before, strict=True))
+        ours = (own_seconds() - self.own) * os.sysconf("SC_CLK_TCK")
+        return round(max(0.0, (total - idle - ours) / max(1, total)), 2)
+
+
+def own_seconds() -> float:
+    return sum(os.times()[:4])
+
+
+def ticks() -> tuple[int, int]:
+    """All, and idle, ticks of all processors."""
+    values = [int(text) for text in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(values), values[3] + values[4]
+
+
+def fsync_ms(folder: str, times: int = 100) -> dict[str, Any]:
+    """What a durable write of one page costs here."""
+    values = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(times):
+            file.write(b"x" * 4096)
+            file.flush()
+            start = time.perf_counter()
+            os.fsync(file.fileno())
+            values.append(time.perf_counter() - start)
+    return summary(values, 1000.0)
 
 
 def processor() -> str:

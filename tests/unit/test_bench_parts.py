@@ -121,7 +121,7 @@ def test_the_report_shows_ratios_and_is_json_too(tmp_path: Path) -> None:
 
 def test_numbers_are_written_as_in_spanish() -> None:
     """Decimal comma, three figures, a dash for what was not measured."""
-    assert [number(v) for v in (0.123, 12.34, 123.4, 40_000, None)] == ["0,12", "12,3", "123", "40 000", "-"]
+    assert [number(v) for v in (0.0, 0.123, 12.34, 123.4, 40_000, None)] == ["0", "0,12", "12,3", "123", "40 000", "-"]
 
 
 def test_options_from_the_command_line() -> None:
