@@ -42,7 +42,7 @@ def answers(backend) -> bool:
 @pytest.mark.parametrize("persistent", [True, False], ids=["persistent", "forgetful"])
 def test_broker_killed_under_traffic(own_parts, persistent):
     """What was stored stays once; the stream lives; after the return new messages flow, no duplicates."""
-    broker = own_parts.mosquitto(persistent=persistent)
+    broker = own_parts.mosquitto(persistent=persistent, durable=persistent)
     backend = own_parts.backend(broker)
     with Cliente(broker.port) as client:
         client.publish_all((own_topic("CORTE1"), {"parametros": {"n": n}}) for n in range(100))

@@ -9,10 +9,16 @@ from tests.support.procesos import Proceso, accepts, free_port, require, wait_un
 
 
 class Mosquitto:
-    """A broker child. ``persistent`` keeps sessions over restarts, as the configuration we ship does."""
+    """A broker child.
 
-    def __init__(self, folder: Path, *, persistent: bool = True, port: int | None = None, extra: str = "") -> None:
-        self.folder, self.persistent = folder, persistent
+    ``persistent`` keeps its memory over a clean restart; ``durable`` over a kill too, by writing it all down at every
+    change, which holds it to some hundred messages a second.
+    """
+
+    def __init__(
+        self, folder: Path, *, persistent: bool = True, durable: bool = False, port: int | None = None, extra: str = ""
+    ) -> None:
+        self.folder, self.persistent, self.durable = folder, persistent, durable
         self.port = port or free_port()
         self.binary = require("mosquitto")
         self.extra = extra
@@ -41,8 +47,8 @@ class Mosquitto:
             lines += [
                 "persistence true",
                 f"persistence_location {self.folder}/",
-                "autosave_on_changes true",
-                "autosave_interval 1",
+                f"autosave_on_changes {str(self.durable).lower()}",
+                f"autosave_interval {1 if self.durable else 1800}",
             ]
         else:
             lines.append("persistence false")
