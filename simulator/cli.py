@@ -63,12 +63,12 @@ def _simular_parser() -> Parser:
 def _add_connection(parser: Parser) -> None:
     add = parser.add_argument
     add("--broker", default="127.0.0.1:1883", metavar="HOST:PUERTO", help="broker MQTT (127.0.0.1:1883)")
-    add("--usuario", help="usuario de MQTT")
-    add("--clave", default=os.environ.get("IOT_SIM_CLAVE"), help="clave de MQTT (o la variable IOT_SIM_CLAVE)")
+    add("--usuario", default=os.environ.get("IOT_MQTT_USERNAME"), help="usuario de MQTT (o IOT_MQTT_USERNAME)")
+    add("--clave", default=os.environ.get("IOT_MQTT_PASSWORD"), help="clave de MQTT (o IOT_MQTT_PASSWORD)")
     add("--tls", action="store_true", help="MQTT sobre TLS")
     add("--tls-ca", default="", metavar="ARCHIVO", help="autoridad que firma el certificado del broker (supone --tls)")
     add("--backend", default="http://127.0.0.1:5000", metavar="URL", help="backend (http://127.0.0.1:5000)")
-    add("--token", default=os.environ.get("IOT_TOKEN"), help="token del backend (o la variable IOT_TOKEN)")
+    add("--token", default=os.environ.get("IOT_TOKEN"), help="token del backend (o IOT_TOKEN)")
 
 
 def _simular(options: argparse.Namespace) -> int:
@@ -118,7 +118,7 @@ def _broker(options: argparse.Namespace) -> Broker:
     if options.tls_ca and not Path(options.tls_ca).is_file():
         raise Imposible(f"--tls-ca: no existe el archivo «{options.tls_ca}»")
     tls = options.tls or bool(options.tls_ca)
-    return Broker(host.strip("[]"), int(port), options.usuario, options.clave, tls, options.tls_ca)
+    return Broker(host.strip("[]"), int(port), options.usuario or None, options.clave, tls, options.tls_ca)
 
 
 def _backend(options: argparse.Namespace) -> Backend | None:

@@ -177,5 +177,5 @@ GARBAGE: dict[str, Callable[[str], bytes]] = {
     "estado desconocido": lambda s: _report(s, estado="quizas"),
     "parametros es una lista": lambda s: _report(s, parametros=[1, 2, 3]),
     "configuracion es un texto": lambda s: _report(s, configuracion="encendido"),
-    "clave repetida": lambda s: f'{{"serial_number":"{s}","estado":"activo","estado":"inactivo"}}'.encode(),
+    "clave repetida": lambda s: f'{{"serial_number":"{s}","estado":"activo","estado":"activo"}}'.encode(),
 }

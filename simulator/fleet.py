@@ -62,11 +62,10 @@ class Fleet:
         self.stats = Stats()
         self._backend = backend
         struck = assign_faults(faults, [spec.serial for spec in specs], seed, self.stats)
-        legacy: list[Device] = []
-        modern: list[Device] = []
-        for spec in self.specs:
-            device = Device(spec, seed, intervalo=intervalo, faults=struck.get(spec.serial))
-            (legacy if spec.estilo == LEGACY else modern).append(device)
+        self.devices = [Device(spec, seed, intervalo=intervalo, faults=struck.get(spec.serial)) for spec in self.specs]
+        pairs = list(zip(self.specs, self.devices, strict=True))
+        legacy = [device for spec, device in pairs if spec.estilo == LEGACY]
+        modern = [device for spec, device in pairs if spec.estilo != LEGACY]
         world = LegacyWorld(broker, backend, self.stats, local_time)
         now = time.monotonic()
         self._pool = Pool(
