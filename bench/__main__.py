@@ -114,7 +114,8 @@ def run_case(name: str, context: Context) -> None:
         print(f"  No se pudo medir: {error}", file=sys.stderr)
     share = neighbours.share()
     context.report.detail(f"{name}.otros_programas", share)
-    print(f"  ({time.monotonic() - started:.0f} s; otros programas ocuparon el {100 * share:.0f} % de los procesadores)")
+    seconds = time.monotonic() - started
+    print(f"  ({seconds:.0f} s; otros programas ocuparon el {100 * share:.0f} % de los procesadores)")
 
 
 def finish(report: Report, path: Path | None) -> None:
