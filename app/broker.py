@@ -19,7 +19,7 @@ from app.broker_base import (
     probe,
     tls_context,
 )
-from app.broker_child import lock_folder, make_folder, port_taken
+from app.broker_child import cannot_use, lock_folder, make_folder, port_taken
 from app.broker_mosquitto import MosquittoBroker, find_mosquitto
 from app.broker_orphan import end_orphan
 
@@ -40,6 +40,7 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
     """
     if settings.mqtt_broker_url:
         return _configured(settings, clock)
+    _refuse_tls(settings)
     folder = instance_path.absolute() / "broker"
     _end_leftovers(folder, clock)
     if settings.mqtt_embedded == "siempre":
@@ -47,7 +48,6 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
     found = _found(settings, clock)
     if found is not None:
         return found
-    _refuse_tls(settings)
     program = find_mosquitto()
     if program is not None:
         return MosquittoBroker(
@@ -148,7 +148,6 @@ def _listen_limits(settings: BrokerSettings) -> tuple[str, ...]:
 
 
 def _embedded(settings: BrokerSettings, folder: Path, clock: Clock) -> Broker:
-    _refuse_tls(settings)
     return EmbeddedBroker(
         folder,
         listen_host=settings.mqtt_listen_host,
@@ -162,8 +161,8 @@ def _refuse_tls(settings: BrokerSettings) -> None:
     if settings.mqtt_tls_enabled:
         raise BrokerError(
             "broker_sin_tls",
-            "MQTT_TLS_ENABLED pide cifrado, pero el broker que arranca el backend no lo ofrece; "
-            "ponga MQTT_BROKER_URL con un broker que sí, o quite MQTT_TLS_ENABLED",
+            "MQTT_TLS_ENABLED pide cifrado, pero sin MQTT_BROKER_URL no se sabe qué broker lo ofrece "
+            "(el que arranca el backend no); ponga MQTT_BROKER_URL, o quite MQTT_TLS_ENABLED",
         )
 
 
@@ -181,4 +180,7 @@ def _end_leftovers(folder: Path, clock: Clock) -> None:
     """Before looking for a broker on the machine: an orphan of ours must not pass for somebody else's."""
     make_folder(folder)
     with contextlib.closing(lock_folder(folder)):
-        end_orphan(folder, clock=clock)
+        try:
+            end_orphan(folder, clock=clock)
+        except OSError as error:
+            raise cannot_use(folder, error) from error

@@ -26,10 +26,10 @@ _LIMITS = (
     "Es para probar: instale Mosquitto para una casa de verdad (en Debian o Raspberry Pi: sudo apt install mosquitto).",
     "Todo está en memoria: sus colas y los mensajes retenidos se pierden cuando se apaga o muere.",
     (
-        "Solo guarda la sesión del backend, con 50000 mensajes como mucho, y puede entregar alguno dos veces; "
-        "a los dispositivos ausentes no les guarda nada."
+        "Solo guarda la sesión del backend, con 50000 mensajes como mucho, y puede entregar alguno dos veces "
+        "sin marca de repetido; a los dispositivos ausentes no les guarda nada."
     ),
-    "Es lento (unos cientos de mensajes por segundo) y si lo desbordan muere y vuelve a empezar vacío.",
+    "Es lento (la décima parte que Mosquitto) y si lo desbordan muere y vuelve a empezar vacío.",
 )
 
 

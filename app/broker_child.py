@@ -78,6 +78,7 @@ class ChildBroker(Broker):
     def start(self) -> None:
         if self._thread is not None:
             return
+        self.restarts = 0
         make_folder(self.folder)
         self._locked = lock_folder(self.folder)
         try:
@@ -89,26 +90,24 @@ class ChildBroker(Broker):
             self._thread = threading.Thread(target=self._supervise, name="broker", daemon=True)
             self._thread.start()
             self._wait_ready()
+        except OSError as error:
+            self.stop()
+            raise cannot_use(self.folder, error) from error
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        with self._guard:
+        with self._guard:  # start() may give up in another thread at the same time
             self._stopping.set()
-            process = self._process
-            if process is not None:
-                process.terminate()
-        if self._thread is not None:
-            self._thread.join(_STOP_S)
-            if self._thread.is_alive() and process is not None:
-                log.warning("el broker no terminó en %g s; se le corta", _STOP_S)
-                process.kill()
-                self._thread.join(1.0)
-            self._thread = None
-        if self._locked is not None:
-            self._locked.close()
-            self._locked = None
+            process, thread, locked = self._process, self._thread, self._locked
+            self._thread = self._locked = None
+        if process is not None:
+            process.terminate()
+        if thread is not None:
+            _end(thread, process)
+        if locked is not None:
+            locked.close()
         self._forget_answer()
 
     @property
@@ -126,6 +125,8 @@ class ChildBroker(Broker):
     def _wait_ready(self) -> None:
         deadline = self._clock.monotonic() + _READY_S
         while self._clock.monotonic() < deadline:
+            if self._stopping.is_set():
+                raise BrokerError("broker_parado", "el broker se detuvo mientras arrancaba")
             if self.restarts:
                 raise BrokerError("broker_no_arranca", f"{self.info.descripcion} no arranca: {self._last_words()}")
             if self.pid is not None and self._answers(1.0):
@@ -188,7 +189,8 @@ class ChildBroker(Broker):
                 cwd=_ROOT,
                 start_new_session=True,  # Ctrl-C in the terminal is for the backend, which ends its broker last
             )
-        write_pid(self.folder, process.pid)
+        with contextlib.suppress(OSError):  # a full disk: the orphan hunt is a net, not the way it normally ends
+            write_pid(self.folder, process.pid)
         return process
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
@@ -202,7 +204,8 @@ class ChildBroker(Broker):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        forget_pid(self.folder)
+        with contextlib.suppress(OSError):
+            forget_pid(self.folder)
 
     # --- what it says -------------------------------------------------------------------------------------------------
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
@@ -245,20 +248,36 @@ class ChildBroker(Broker):
         return _LINES_PER_TICK
 
 
+def _end(thread: threading.Thread, process: subprocess.Popen[bytes] | None) -> None:
+    thread.join(_STOP_S)
+    if thread.is_alive() and process is not None:
+        log.warning("el broker no terminó en %g s; se le corta", _STOP_S)
+        process.kill()
+        thread.join(1.0)
+
+
 def make_folder(folder: Path) -> None:
     """The broker's folder, for this user only. Raises `BrokerError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
-        raise BrokerError(
-            "broker_carpeta", f"no se puede usar la carpeta {folder} para el broker: {error.strerror}"
-        ) from error
+        raise cannot_use(folder, error) from error
+
+
+def cannot_use(folder: Path, error: OSError) -> BrokerError:
+    """The folder is not ours, the disk is full or broken."""
+    return BrokerError(
+        "broker_carpeta", f"no se puede usar la carpeta {folder} para el broker: {error.strerror or error}"
+    )
 
 
 def lock_folder(folder: Path) -> IO[bytes]:
     """Hold the folder against another backend until the file is closed or this process ends. Raises `BrokerError`."""
-    handle = os.fdopen(os.open(folder / "candado", os.O_WRONLY | os.O_CREAT, 0o600), "wb")
+    try:
+        handle = os.fdopen(os.open(folder / "candado", os.O_WRONLY | os.O_CREAT, 0o600), "wb")
+    except OSError as error:
+        raise cannot_use(folder, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -296,3 +296,27 @@ def test_a_payload_that_is_too_big_for_us_still_arrives(broker: Broker) -> None:
         onlooker.subscribe(STATE)
         device.publish(STATE, b"x" * 200_000)
         assert len(onlooker.wait(1)[0]) == 200_000
+
+
+def test_stop_during_start(house: Path) -> None:
+    """SIGTERM may come while the broker is still starting: start() gives up, nothing is left."""
+    house.mkdir()
+    program = house / "mosquitto"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")  # never answers
+    program.chmod(0o700)
+    broker = MosquittoBroker(str(program), house / "broker", listen_host="127.0.0.1", port=free_port(), clock=Clock())
+    timer = threading.Timer(0.3, broker.stop)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(BrokerError, match="se detuvo"):
+        broker.start()
+    assert time.monotonic() - started < 3
+    timer.join()
+    assert broker.pid is None
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    """A file where the folder should be: an exception of ours, in Spanish."""
+    (tmp_path / "broker").write_text("")
+    with pytest.raises(BrokerError, match="no se puede usar la carpeta"):
+        choose(tmp_path, mqtt_embedded="nunca")
