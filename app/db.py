@@ -18,7 +18,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -91,12 +91,12 @@ class Database:
         try:
             with translated(self._drop_writer):
                 conn = self._writer = self._writer or self._writer_engine.connect()
-                with conn.begin():
-                    last = conn.exec_driver_sql(_SECUENCIA).scalar_one()
+                with _transaction(raw(conn)) as file:
+                    (last,) = file.execute(_SECUENCIA).fetchone()
                     uow = UnitOfWork(conn, self._clock.now(), last)
                     yield uow
                     if uow.secuencia != last:
-                        conn.exec_driver_sql(_SET_SECUENCIA, (uow.secuencia,))
+                        file.execute(_SET_SECUENCIA, (uow.secuencia,))
             self.commits += 1
             if uow.events:
                 self._publish(uow.events)
@@ -130,9 +130,29 @@ class Database:
             self._writer = None
 
 
-# Text, because these run in every unit and SQLAlchemy's own path costs as much again as SQLite's work.
+# What runs in every unit goes straight to the driver: a statement through SQLAlchemy costs some 45 µs more, which with
+# seven of them was a third of the time from a message to its commit (docs/adr/0001).
 _SECUENCIA = "SELECT valor FROM casa WHERE clave = 'secuencia'"
 _SET_SECUENCIA = "UPDATE casa SET valor = ? WHERE clave = 'secuencia'"
+
+
+def raw(conn: Connection) -> sqlite3.Connection:
+    """The driver's own connection under SQLAlchemy's."""
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+@contextmanager
+def _transaction(file: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    file.execute("BEGIN IMMEDIATE")
+    try:
+        yield file
+        file.execute("COMMIT")
+    except BaseException:
+        if file.in_transaction:
+            file.execute("ROLLBACK")
+        raise
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
@@ -175,8 +195,9 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
         max_overflow=0,
         pool_timeout=WRITER_WAIT_S,
     )
-    start = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(start))
+    if not read_only:  # the unit of work begins and commits by itself
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("BEGIN"))
     return engine
 
 
@@ -186,8 +207,8 @@ def translated(drop: Callable[[], None]) -> Iterator[None]:
     after an I/O error, because what it believes to be on disk may not be."""
     try:
         yield
-    except DBAPIError as error:
-        known = _known_fault(error)
+    except (DBAPIError, sqlite3.Error) as error:
+        known = _known_fault(error.orig if isinstance(error, DBAPIError) else error)
         if isinstance(known, StorageFull):
             drop()
         if known is None:
@@ -201,8 +222,8 @@ _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DISK_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
-def _known_fault(error: DBAPIError) -> DomainError | None:
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+def _known_fault(error: BaseException | None) -> DomainError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _BUSY_CODES:
         return StorageBusy()
     return StorageFull() if code in _DISK_CODES else None
@@ -219,20 +240,21 @@ def bulk_insert(conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]],
     while done < len(rows):
         count = _power_of_two_below(len(rows) - done)
         flat = tuple(value for row in rows[done : done + count] for value in row)
-        conn.exec_driver_sql(_bulk_sql(table, count, upsert), flat)
+        raw(conn).execute(_bulk_sql(table, count, upsert), flat)
         done += count
 
 
 def insert_one(conn: Connection, table: Table, row: tuple[Any, ...]) -> int:
     """Insert one row, its generated ``id`` left out; answers the id."""
-    return int(conn.exec_driver_sql(_bulk_sql(table, 1, False) + " RETURNING id", row).scalar_one())
+    (row_id,) = raw(conn).execute(_bulk_sql(table, 1, False) + " RETURNING id", row).fetchone()
+    return int(row_id)
 
 
-def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[Row[Any]]:
+def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """The rows, whole, whose ``column`` is one of ``values``; they are asked for a bounded number at a time."""
     for done in range(0, len(values), MAX_BULK):
         some = tuple(values[done : done + MAX_BULK])
-        yield from conn.exec_driver_sql(_in_sql(table, column, len(some)), some)
+        yield from raw(conn).execute(_in_sql(table, column, len(some)), some)
 
 
 @lru_cache(maxsize=2 * MAX_BULK)
@@ -251,5 +273,6 @@ def _bulk_sql(table: Table, count: int, upsert: bool) -> str:
     one = f"({','.join('?' * len(names))})"
     sql = f"INSERT INTO {table.name} ({','.join(names)}) VALUES {','.join([one] * count)}"
     if upsert:
-        sql += " ON CONFLICT(id) DO UPDATE SET " + ",".join(f"{n}=excluded.{n}" for n in names if n != "id")
+        changes = [c.name for c in table.columns if not c.primary_key and not c.unique]  # or its index is written too
+        sql += " ON CONFLICT(id) DO UPDATE SET " + ",".join(f"{n}=excluded.{n}" for n in changes)
     return sql
