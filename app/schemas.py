@@ -28,6 +28,7 @@ from pydantic_core import PydanticCustomError
 from app.domain.errors import DatosInvalidos, ErrorCampo, SerialRequerido
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
+from app.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -269,6 +270,8 @@ def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
     Raises:
         DatosInvalidos: a field breaks its rule, or `id` is another device's.
     """
+    if not body:
+        raise ProblemError(Problem(400, "json_invalido", "Datos JSON inválidos o faltantes", "El objeto viene vacío"))
     model = _validated(CuerpoCambios, body)
     sent_id = body.get("id")
     if sent_id is not None and (isinstance(sent_id, bool) or sent_id != device_id):

@@ -21,8 +21,7 @@ import gevent
 from gevent import socket
 from gevent.event import Event
 
-from app.problems import ProblemError
-from app.server_conn import Connection, problem_answer
+from app.server_conn import RECV_BYTES, Connection, problem_answer
 from app.server_http import response_head
 from app.server_pool import Workers, saturated
 
@@ -97,7 +96,7 @@ class Server:
         self._on_stop = on_stop
         self._thread = threading.get_ident()
         self._connections: set[Connection] = set()
-        self._max_connections = settings.http_max_connections
+        self._max_connections = max_connections(settings.http_max_connections)
         self._unsent = 0
         self._counts: Counter[str] = Counter()
         self._date = (0, "")
@@ -117,7 +116,6 @@ class Server:
         Raises:
             OSError: the address is taken or is not this machine's.
         """
-        self._max_connections = min(self._max_connections, max(16, raise_descriptor_limit() - RESERVED_DESCRIPTORS))
         self._listener = _listen(self.address)
         self.address = self._listener.getsockname()[:2]
         self.workers = Workers(self._settings.http_threads, self._settings.http_queue_max)
@@ -193,6 +191,7 @@ class Server:
             sock.settimeout(0.0)
             sock.send(response_head(answer.status, headers) + answer.body)
             sock.shutdown(stdsocket.SHUT_WR)
+            sock.recv(RECV_BYTES)  # what is left unread would make the close a reset, which wipes the answer
         sock.close()
 
     def _out_of_descriptors(self, error: OSError, pause: float) -> None:
@@ -285,6 +284,11 @@ def raise_descriptor_limit() -> int:
     return soft
 
 
+def max_connections(wanted: int) -> int:
+    """How many connections this process can really hold; streams should stay well below, so that a PUT finds room."""
+    return min(wanted, max(16, raise_descriptor_limit() - RESERVED_DESCRIPTORS))
+
+
 def _listen(address: tuple[str, int]) -> socket.socket:
     family = stdsocket.AF_INET6 if ":" in address[0] else stdsocket.AF_INET
     listener = socket.socket(family, stdsocket.SOCK_STREAM)
@@ -310,6 +314,3 @@ def _http_date(second: int) -> str:
     from email.utils import formatdate
 
     return formatdate(second, usegmt=True)
-
-
-__all__ = ["HttpSettings", "ProblemError", "Server", "plain_peer", "raise_descriptor_limit"]

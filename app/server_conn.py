@@ -99,7 +99,8 @@ class Connection:
         log.debug("%s %s %s %s", self._peer[0], head.method, head.target, answer.status)
         if answer.stream is not None:
             return self._start_stream(answer, head)
-        keep = head.keep_alive and not self._server.stopping
+        # Who may not come in does not get to hold a place either.
+        keep = head.keep_alive and not self._server.stopping and answer.status[:3] not in ("403", "421")
         self._send(self._render(answer, head, keep))
         return keep
 

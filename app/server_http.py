@@ -235,6 +235,6 @@ def response_head(status: str, headers: list[tuple[str, str]]) -> bytes:
         ValueError: a header would break out of its line.
     """
     text = f"HTTP/1.1 {status}\r\n" + "".join([f"{k}: {v}\r\n" for k, v in headers]) + "\r\n"
-    if text.count("\n") != len(headers) + 2:
+    if text.count("\n") != len(headers) + 2 or text.count("\r") != len(headers) + 2:
         raise ValueError("a header contains a line break")
     return text.encode("latin-1")
