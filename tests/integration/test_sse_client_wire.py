@@ -111,7 +111,7 @@ def shows(process: Proceso, words: str, seconds: float = 10) -> None:
 
 
 def test_events_are_shown_and_pings_are_not(serve: Callable[..., Server], client: Callable[..., Proceso]) -> None:
-    """Chunked transfer that cuts a letter in two; pretty JSON in the README's frame; Ctrl+C is 0 with a friendly line."""
+    """Chunked transfer that cuts a letter in two; pretty JSON as the README shows; Ctrl+C is 0 and a friendly line."""
     stream = HELLO + DEVICE + b"event: ping\ndata: {}\n\n"
     cut = stream.index("ó".encode()) + 1
     server = serve(quiet(CHUNKED, chunk(stream[:cut]), chunk(stream[cut:])))

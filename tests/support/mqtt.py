@@ -56,6 +56,8 @@ class Cliente:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # No cycle through the callbacks: paho closes its socket pair only when the client is freed.
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
     def publish(
         self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False, wait: bool = True
