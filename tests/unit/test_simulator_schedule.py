@@ -42,7 +42,7 @@ def named(days: set[int], names: list[str]) -> list[str]:
 def test_windows_agree_with_the_week_spelled_out(
     drawn: list[tuple[set[int], int, int]], moment: int, names: list[str]
 ) -> None:
-    """On exactly inside [start, end), counted from each day on which the window starts, over midnight and Sunday too."""
+    """On exactly inside [start, end), counted from each day on which the window starts, over midnight too."""
     horarios = [{"dias": named(days, names), "inicio": clock(start), "fin": clock(end)} for days, start, end in drawn]
     expected = any(
         (moment - (day * 1440 + start)) % WEEK < (end - start if start < end else end - start + 1440)
