@@ -221,7 +221,8 @@ class Lab:
 
     def readers(self, plan: readers.Plan, *, partial: bool = False) -> Talker:
         """Connected readers. With partial, fewer than asked for is accepted (see `connected`)."""
-        child = self._talker("lectores", "bench.readers", asdict(plan))
+        module = "bench.subscriber" if plan.kind == "paho" else "bench.readers"
+        child = self._talker("lectores", module, asdict(plan))
         self.connected = child.hear(plan.seconds + 20)
         if self.connected["failed"] and not partial:
             raise BenchError(f"no se conectaron todos los lectores: {self.connected}")

@@ -36,7 +36,10 @@ TOPICS = ["dispositivos/estado", "dispositivos/+/estado"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who reads. sample n = take the latency of every n-th received piece; keep = remember the last bytes."""
+    """Who reads. kind = sse, mqtt (bare) or paho (see bench.subscriber).
+
+    sample n = take the latency of every n-th received piece; keep = remember the last bytes.
+    """
 
     port: int
     kind: str = "sse"
