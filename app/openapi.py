@@ -116,6 +116,6 @@ def _kept(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in schema.items():
         if key == "title" and isinstance(value, str):
             continue
-        if key == "default" and (value is None or value is False):
+        if key == "default" and (value is None or value is False or value == ""):
             continue
         yield key, value

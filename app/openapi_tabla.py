@@ -114,8 +114,11 @@ OPERACIONES: tuple[Operacion, ...] = (
             Parametro(
                 "estado",
                 "query",
-                "Solo los que están así.",
-                {"type": "string", "enum": ["activo", "inactivo", "desconocido"]},
+                "Solo los que están así: `activo`, `inactivo` o `desconocido`.",
+                {
+                    "type": "string",
+                    "enum": ["activo", "inactivo", "desconocido", "on", "off", "true", "false", "1", "0"],
+                },
             ),
             Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", _TEXT),
         ),

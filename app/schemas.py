@@ -137,18 +137,25 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, hide_input_in_errors=True)
 
 
+_WHOLE_WINDOW = [
+    {"anyOf": [{"required": [es]}, {"required": [en]}]} for es, en in (("inicio", "start"), ("fin", "end"))
+]
+
+
 class Ventana(_Body):
     """Una franja semanal. Puede cruzar la medianoche; sin `dias` vale para todos."""
 
+    model_config = ConfigDict(json_schema_extra={"allOf": _WHOLE_WINDOW})
+
     dias: list[Dia] | None = Field(None, description="Días en español o inglés, con o sin acentos; o todos.")
-    inicio: Hora | None = Field(None, description="Hora de encendido; también se admite `start`.")
-    fin: Hora | None = Field(None, description="Hora de apagado; también se admite `end`.")
-    start: Hora | None = Field(None, description="Como `inicio`.")
-    end: Hora | None = Field(None, description="Como `fin`.")
+    inicio: Hora = Field("", description="Hora de encendido; también se admite `start`.")
+    fin: Hora = Field("", description="Hora de apagado; también se admite `end`.")
+    start: Hora = Field("", description="Como `inicio`.")
+    end: Hora = Field("", description="Como `fin`.")
 
     @model_validator(mode="after")
     def _whole(self) -> Ventana:
-        if (self.inicio or self.start) is None or (self.fin or self.end) is None:
+        if not (self.inicio or self.start) or not (self.fin or self.end):
             raise _fail("ventana", "necesita inicio y fin (o start y end)")
         return self
 
@@ -215,6 +222,8 @@ class CuerpoAlta(CuerpoReclamo):
 
 class CuerpoCambios(_Body):
     """Cambiar un dispositivo. Lo que no se puede cambiar se ignora y se nombra en `ignorados`."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     nombre: Nombre | None = None
     tipo: Tipo | None = None

@@ -108,6 +108,7 @@ def schema_of(name: str) -> Any:
         ({"serial_number": "A1", "configuracion": {"horarios": [{"inicio": "07:00", "fin": "08:00"}]}}, True),
         ({"serial_number": "A1", "configuracion": {"horarios": {"lunes": [["07:00", "on"]]}}}, True),
         ({"nombre": "x"}, False),
+        ({"serial_number": "A1", "configuracion": {"horarios": [{"inicio": "07:00"}]}}, False),
         ({"serial_number": "../x"}, False),
         ({"serial_number": "A1", "nombre": "x" * 81}, False),
         ({"serial_number": "A1", "configuracion": []}, False),
@@ -117,6 +118,12 @@ def schema_of(name: str) -> Any:
 )
 def test_the_claims_schema_says_what_the_server_does(body, good):
     assert schema_of("CuerpoReclamo").is_valid(body) is good
+
+
+@pytest.mark.parametrize("device_id", [0, 2**63 - 1, 2**63, 2**70, 10**19, "٣", "-1", "abc", "01"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_ids_that_no_device_has_are_404_under_every_method(client, method, device_id):
+    assert client.open(f"/dispositivos/{device_id}", method=method, json={"nombre": "x"}).status_code == 404
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
