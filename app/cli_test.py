@@ -21,6 +21,8 @@ _MEANINGS = {
     5: "Pruebas: ninguna prueba corresponde a lo pedido.",
 }
 
+_ASKS_ONLY = {"--version", "-V", "--help", "-h", "--collect-only", "--co", "--fixtures", "--markers"}
+
 
 def run_tests(root: Path, args: Sequence[str]) -> int:
     """Run pytest in the project's folder; its exit code. This shell's IOT_ settings do not reach the tests."""
@@ -29,5 +31,7 @@ def run_tests(root: Path, args: Sequence[str]) -> int:
         return 1
     environ = {k: v for k, v in os.environ.items() if not k.startswith("IOT_") or k.startswith("IOT_TEST_")}
     code = subprocess.call([sys.executable, "-m", "pytest", *args], cwd=root, env=environ)
+    if not _ASKS_ONLY.isdisjoint(args):
+        return code
     print(_MEANINGS.get(code, f"Pruebas: pytest terminó con el código {code}."), flush=True)
     return code
