@@ -26,7 +26,8 @@ from app.rechazos import NuevoRechazo
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.05, 5.0)
-STOP_S = 3.0
+STOP_S = 1.5
+"""Stopping waits this long for the queue to be stored, and once more for the batch in hand to be given up."""
 
 
 class Delivery(NamedTuple):
@@ -105,7 +106,7 @@ class Ingest:
         with db.reader() as conn:
             self._ventana = entregas.load(conn)
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
-        self._stopping = False
+        self._giving_up = threading.Event()
         self._fault: str | None = None
         self._counts = {
             "recibidos": 0, "guardados": 0, "duplicados": 0, "rechazados": 0, "limitados": 0, "retenidos": 0, "lotes": 0,
@@ -120,7 +121,7 @@ class Ingest:
         """Commit and acknowledge what is queued, then end; gives up after ``STOP_S`` (the broker keeps the rest)."""
         self._queue.put(_STOP)
         self._thread.join(STOP_S)
-        self._stopping = True
+        self._giving_up.set()
         self._thread.join(STOP_S)
 
     def offer(self, delivery: Delivery) -> None:
@@ -156,7 +157,7 @@ class Ingest:
                 self._process(items)
             except Exception:
                 log.exception("a batch could not be handled; it is not acknowledged")
-            if self._stopping:
+            if self._giving_up.is_set():
                 return
 
     def _take(self) -> list[Item] | None:
@@ -217,9 +218,8 @@ class Ingest:
                 self._store(batch, final=final)
             except (StorageBusy, StorageFull) as error:
                 self._complain(error.mensaje)
-                if self._stopping:
+                if self._giving_up.wait(wait):
                     return False
-                self._clock.sleep(wait)
                 wait = min(wait * 2, BACKOFF_S[1])
             except Exception as error:
                 return self._isolate(batch, error, final=final)
@@ -257,9 +257,7 @@ class Ingest:
         self._counts["guardados"] += stored
         self._counts["rechazados"] += len(rejected)
 
-    def _apply(
-        self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]
-    ) -> tuple[int, list[NuevoRechazo]]:
+    def _apply(self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]) -> tuple[int, list[NuevoRechazo]]:
         if not reportes:
             return 0, []
         known = dispositivos.by_serials(uow.conn, {r.serial_number for r, _ in reportes})
