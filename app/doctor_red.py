@@ -11,7 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from app.broker_base import ProbeResult, probe, tls_context
-from app.broker_mosquitto import find_mosquitto
+from app.broker_mosquitto import MAX_QUEUED, MAX_QUEUED_BYTES, find_mosquitto
 from app.config_net import is_any, is_loopback, lan_addresses, url_host
 from app.doctor_base import Hallazgo, aviso, bien, mal
 from app.doctor_proc import port_holders
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.config_load import Settings
 
 _TIMEOUT_S = 3.0
+_GUARD_CODES = {"acceso_denegado", "host_ajeno"}  # this program, which does not let us ask
 _TRY_OUT = "Es para probar: no guarda los mensajes que esperan si se apaga y no se ha de abrir a la red."
 _INSTALL = "Instale mosquitto (sudo apt install mosquitto), o ponga un broker propio en MQTT_BROKER_URL."
 
@@ -62,7 +63,8 @@ def ask_health(settings: Settings) -> dict[str, Any] | None:
         return None
     finally:
         connection.close()
-    return found if isinstance(found, dict) and found.get("estado") else None
+    ours = isinstance(found, dict) and (found.get("estado") or found.get("codigo") in _GUARD_CODES)
+    return found if ours else None
 
 
 def try_to_listen(host: str, port: int) -> OSError | None:
@@ -87,7 +89,7 @@ def check_broker(settings: Settings) -> Iterator[Hallazgo]:
     if program is None or settings.mqtt_embedded == "siempre":
         yield _embedded(settings, program)
     else:
-        yield bien("Broker", f"{mosquitto_version(program)} ({program})", "El programa lo arranca y lo configura.")
+        yield bien("Broker", f"{mosquitto_version(program)} ({program})", _managed_queue())
     yield _check_broker_port(settings)
 
 
@@ -114,9 +116,16 @@ def _taken(settings: Settings, where: str) -> Hallazgo:
 
 
 def _running(where: str, health: dict[str, Any]) -> Hallazgo:
+    if "estado" not in health:
+        return aviso(
+            "Puerto HTTP",
+            f"{where}: este programa ya está en marcha, pero no deja entrar desde esta máquina",
+            "No se le puede preguntar cómo está.",
+            'Añada "127.0.0.0/8" a TRUSTED_NETWORKS si quiere que ./iot doctor pueda.',
+        )
     found = f"{where}: este programa ya está en marcha; /salud dice: {health.get('resumen') or health['estado']}"
     if health["estado"] == "bien":
-        return bien("Puerto HTTP", found)
+        return bien("Puerto HTTP", found, " ".join(map(str, health.get("puntos_debiles", ()))))
     return aviso(
         "Puerto HTTP", found, "Está en marcha, pero no todo funciona.", "El detalle: curl, con la ruta /salud."
     )
@@ -181,6 +190,13 @@ def _mend(settings: Settings, result: ProbeResult) -> str:
             return "Compruebe MQTT_BROKER_PORT; si es el puerto de TLS, ponga MQTT_TLS_ENABLED = True."
         case _:
             return "Compruebe que el broker está en marcha, MQTT_BROKER_URL, MQTT_BROKER_PORT y el cortafuegos."
+
+
+def _managed_queue() -> str:
+    return (
+        "El programa lo arranca y lo configura: para un cliente parado guarda en disco hasta "
+        f"{MAX_QUEUED} mensajes o {MAX_QUEUED_BYTES >> 20} MiB."
+    )
 
 
 def _embedded(settings: Settings, program: str | None) -> Hallazgo:
