@@ -218,7 +218,7 @@ class Connection:
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | memoryview) -> None:
         """Send all of ``data`` within the send deadline.
 
         Raises:
@@ -300,7 +300,7 @@ class Connection:
         leave.start(self._on_readable, gevent.getcurrent())
         try:
             for sent, frame in enumerate(frames, 1):
-                self._send(frame)
+                self._send_frame(frame)
                 if not sent % FRAMES_PER_TURN:
                     gevent.sleep(0)
         finally:
@@ -308,11 +308,20 @@ class Connection:
             leave.close()
             close_stream(frames)
 
+    def _send_frame(self, frame: bytes) -> None:
+        """Tens of thousands a second: straight to the kernel, which has room for all of it unless the reader lags."""
+        try:
+            sent = self._sock._sock.send(frame)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(frame):
+            self._send(memoryview(frame)[sent:])
+
     def _on_readable(self, streaming: gevent.Greenlet[..., None]) -> None:
         """In the hub: a reader of a stream has nothing to say, so readable means that it left (or talks, which is
         thrown away); without this its place would stay taken until the next ping fails."""
         try:
-            data = stdsocket.socket.recv(self._sock._sock, RECV_BYTES)
+            data = self._sock._sock.recv(RECV_BYTES)
         except BlockingIOError:
             return
         except OSError:
