@@ -92,6 +92,9 @@ class Broker(ABC):
 
     def __init__(self, info: BrokerInfo, *, clock: Clock) -> None:
         self.info = info
+        self.restarts = 0
+        """How often it died and was started again. Each time, what it took in the last seconds may be missing from it,
+        retained messages too, although it says that the session is present."""
         self._clock = clock
         self._asked = threading.Lock()
         self._heard: tuple[float, bool] | None = None

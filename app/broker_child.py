@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -41,7 +42,6 @@ class ChildBroker(Broker):
     def __init__(self, info: BrokerInfo, folder: Path, *, listen_host: str, clock: Clock) -> None:
         super().__init__(info, clock=clock)
         self.folder = folder
-        self.restarts = 0
         self._listen_host = listen_host
         self._guard = threading.Lock()  # covers _process and the decision to stop
         self._process: subprocess.Popen[bytes] | None = None
@@ -149,7 +149,7 @@ class ChildBroker(Broker):
                 continue
             self.restarts += 1
             delay = _DELAY_MIN_S if self._clock.monotonic() - born > _HEALTHY_S else delay
-            log.error("el broker terminó (código %s): %s; otro en %g s", code, self._last_words(), delay)
+            log.error("el broker terminó (%s): %s; otro en %g s", _cause(code), self._last_words(), delay)
             self._stopping.wait(delay)
             delay = min(delay * 2, _DELAY_MAX_S)
             self._prepare_again()
@@ -246,6 +246,12 @@ class ChildBroker(Broker):
             log.warning("el broker dijo %d líneas más en un segundo; no se apuntan", self._muted)
             self._muted = 0
         return _LINES_PER_TICK
+
+
+def _cause(code: int | None) -> str:
+    if code is None:
+        return "no se pudo ejecutar"
+    return signal.Signals(-code).name if code < 0 else f"código {code}"
 
 
 def _end(thread: threading.Thread, process: subprocess.Popen[bytes] | None) -> None:
