@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import selectors
+import socket
 import ssl
 import time
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def publish_once(broker: Broker, topic: str, payload: bytes) -> None:
         client.connect(broker.host, broker.port, keepalive=15)
         _drive(client, lambda: bool(answer))
         if answer[0].is_failure:
-            raise ConnectionRefusedError(f"el broker no acepta la conexión: {answer[0]}")
+            raise ConnectionRefusedError(refusal(answer[0]))
         client.publish(topic, payload, qos=0)
         client.disconnect()
         _drive(client, lambda: client.socket() is None)
@@ -79,6 +80,31 @@ def publish_once(broker: Broker, topic: str, payload: bytes) -> None:
             sock.close()
 
 
+def refusal(reason: ReasonCode) -> str:
+    """Why a broker said no, for people."""
+    words = {
+        "Not authorized": "exige otro usuario y clave",
+        "Bad user name or password": "el usuario o la clave no son correctos",
+        "Client identifier not valid": "no admite este identificador de cliente",
+        "Server unavailable": "no está disponible",
+    }
+    return f"el broker no acepta la conexión: {words.get(str(reason), str(reason))}"
+
+
+def explain(err: OSError) -> str:
+    """Why a broker could not be reached, for people."""
+    match err:
+        case ssl.SSLCertVerificationError():
+            return "no se puede comprobar el certificado del broker: indique su autoridad con --tls-ca"
+        case ssl.SSLError():
+            return "el broker no habla TLS en ese puerto"
+        case ConnectionRefusedError() if err.errno:
+            return "el broker no está en esa dirección y puerto"
+        case socket.gaierror():
+            return "no existe el nombre del broker"
+    return err.strerror or str(err)
+
+
 def _drive(client: mqtt.Client, done: Callable[[], bool]) -> None:
     """Move bytes both ways until ``done``."""
     deadline = time.monotonic() + _PATIENCE_S
@@ -86,7 +112,7 @@ def _drive(client: mqtt.Client, done: Callable[[], bool]) -> None:
         while not done():
             sock, left = client.socket(), deadline - time.monotonic()
             if sock is None:
-                raise ConnectionResetError("el broker cerró la conexión")
+                raise ConnectionResetError("el broker cerró la conexión sin aceptarla (¿espera TLS?)")
             if left <= 0:
                 raise TimeoutError(f"el broker no contesta en {_PATIENCE_S:.0f} s")
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)

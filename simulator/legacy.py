@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.backend import Backend, RespuestaHttp
-from simulator.broker import Broker, publish_once
+from simulator.broker import Broker, explain, publish_once
 from simulator.gate import Gate
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class LegacyDevice:
                 publish_once(world.broker, SHARED_TOPIC, payload)
             except OSError as err:
                 world.broker_gate.failed()
-                world.stats.failed("fallos", f"broker: {err}")
+                world.stats.failed("fallos", explain(err))
             else:
                 world.broker_gate.ok()
                 world.stats.add("enviados")
@@ -83,7 +83,7 @@ class LegacyDevice:
                 self._ask(world.backend)
             except OSError as err:
                 world.backend_gate.failed()
-                world.stats.failed("fallos_http", f"backend: {err}")
+                world.stats.failed("fallos_http", f"el backend no responde: {err.strerror or err}")
             except RespuestaHttp as err:
                 world.stats.failed("fallos_http", str(err))
                 if err.status == 404:

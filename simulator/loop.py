@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simulator.broker import Broker, explain
 from simulator.gate import Gate
 from simulator.modern import KEEPALIVE_S, ModernDevice
 
 if TYPE_CHECKING:
-    from simulator.broker import Broker
     from simulator.stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -130,6 +130,7 @@ class Loop:
         except Exception:
             logger.exception("a simulated device stumbled")
             self._stats.failed("fallos", "error interno del simulador")
+            member.device.drop()
 
     def _settle(self, member: Member, now: float) -> None:
         """After anything that may have queued bytes or orders: report what is urgent, write, watch what is left."""
@@ -207,11 +208,12 @@ class Loop:
             return
         member.connect_planned = False
         member.connected_at = now
+        member.device.refused = False
         try:
             member.device.client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         except OSError as err:
             self._gate.failed()
-            self._stats.failed("fallos", f"broker: {err}")
+            self._stats.failed("fallos", explain(err))
 
     def _plan_report(self, member: Member, due: float) -> None:
         """The earlier plan, if any, is void from now on."""

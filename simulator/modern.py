@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 
+from simulator.broker import refusal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -83,6 +85,11 @@ class ModernDevice:
         """The goodbye has arrived, or there is nobody to say it to."""
         return not self.online or self._goodbye is None or self._goodbye.is_published()
 
+    def drop(self) -> None:
+        """Forget a connection whose handling raised; paho would handle the same packet for ever and cannot be told."""
+        self.online = False
+        self.client._sock_close()
+
     def disconnect(self) -> None:
         self.client.disconnect()
         sock = self.client.socket()
@@ -111,7 +118,7 @@ class ModernDevice:
     ) -> None:
         if reason.is_failure:
             self.refused = True
-            self._stats.failed("fallos", f"el broker no acepta la conexión: {reason}")
+            self._stats.failed("fallos", refusal(reason))
             return
         self.online, self.refused = True, False
         client.subscribe(self._topic_configuracion, qos=1)
@@ -121,10 +128,13 @@ class ModernDevice:
         self.urgent = True
 
     def _on_disconnect(
-        self, _client: mqtt.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Properties | None
+        self, _client: mqtt.Client, _userdata: Any, _flags: Any, _reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if self.online and self._goodbye is None:
-            self._stats.failed("desconexiones", f"el broker cerró la conexión: {reason}")
+            self._stats.failed("desconexiones", "se perdió la conexión con el broker")
+        elif not self.online and not self.refused:
+            self.refused = True
+            self._stats.failed("fallos", "el broker cerró la conexión sin aceptarla (¿espera TLS?)")
         self.online = False
 
     def _on_publish(
