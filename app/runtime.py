@@ -62,6 +62,7 @@ class RuntimeInfo:
 
 def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
+    os.umask(0o077)  # the house's data and their copies are nobody else's on this machine
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         with _only_one(settings.instance_path):

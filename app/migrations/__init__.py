@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from app.db import connect
@@ -46,6 +47,7 @@ def migrate(path: Path, now: datetime) -> bool:
         _create(path)
         _mark(marker)
         return True
+    _undo_interrupted(path)
     version = schema_version(path)
     if version is None:
         raise DatabaseFault(f"{path} es una base de datos SQLite, pero no de este programa; no se toca.")
@@ -55,7 +57,14 @@ def migrate(path: Path, now: datetime) -> bool:
             "Actualiza el programa o recupera una copia de instance/respaldos."
         )
     if version != HEAD:
-        _upgrade(path, version, now)
+        try:
+            _upgrade(path, version, now)
+        except (sqlite3.Error, DBAPIError, OSError) as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseFault(
+                f"No se pudo actualizar {path} ({cause}). Sigue como estaba. Mira si queda sitio en el disco y si otro "
+                "programa la tiene abierta, y vuelve a arrancar."
+            ) from error
     _mark(marker)
     return False
 
@@ -64,6 +73,17 @@ _GONE = (
     "{path} falta o está vacía, y aquí ya había una casa instalada. No se crea otra encima: recupera una copia "
     "(mira en la carpeta respaldos) o, si de verdad quieres empezar de cero, borra {marker}."
 )
+
+
+def _undo_interrupted(path: Path) -> None:
+    """Have SQLite undo a transaction in which somebody was killed; a read-only connection may not."""
+    if not path.with_name(f"{path.name}-journal").exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as conn:
+            conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise DatabaseFault(f"No se puede deshacer lo que quedó a medias en {path} ({error}).") from error
 
 
 def schema_version(path: Path) -> str | None:
@@ -78,7 +98,7 @@ def schema_version(path: Path) -> str | None:
             if "alembic_version" in names:
                 row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
                 return str(row[0]) if row else None
-            return "0001" if "dispositivo" in names else None
+            return "0001" if {"dispositivo", "estado_log"} <= names else None
     except sqlite3.DatabaseError as error:
         raise DatabaseFault(f"No se puede leer {path} ({error}). No se ha tocado; mira ./iot doctor.") from error
 
@@ -99,6 +119,10 @@ def _create(path: Path) -> None:
             conn.exec_driver_sql("COMMIT")
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     path.unlink(missing_ok=True)
+    for suffix in ("-wal", "-shm"):  # SQLite would replay a log that a vanished database left behind into the new one
+        leftover = path.with_name(path.name + suffix)
+        if leftover.exists():
+            os.replace(leftover, leftover.with_name(f"{leftover.name}.anterior"))
     os.replace(fresh, path)
     _sync_folder(path.parent)
 

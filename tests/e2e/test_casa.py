@@ -160,9 +160,8 @@ def ready_environment(copy) -> None:
     packages = next((copy / ".venv/lib").glob("python*")) / "site-packages"
     here = [p for p in sys.path if p.endswith("site-packages")]
     (packages / "aqui.pth").write_text("\n".join(here) + "\n")
-    checksum = subprocess.run(
-        ["cksum"], stdin=(copy / "requirements.txt").open(), capture_output=True, text=True, check=True
-    ).stdout.strip()
+    listed = (copy / "requirements.txt").read_bytes()
+    checksum = subprocess.run(["cksum"], input=listed, capture_output=True, check=True).stdout.decode().strip()
     stamp = f"{checksum} python {sys.version_info[0]} {sys.version_info[1]}\n"
     (copy / ".venv/.instalado-requirements.txt").write_text(stamp)
 

@@ -71,9 +71,7 @@ def test_killed_at_the_nth_system_call(own_parts, syscall):
         for _ in range(3):
             nth = chance.randrange(40, 250)
             inject = f"inject={syscall}:signal=SIGKILL:when={nth}"
-            process = backend.launch(
-                strace, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject
-            )
+            process = backend.launch(strace, "-f", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject)
             wait_until(lambda p=process: not p.alive, 40, f"killed at {syscall} number {nth}", every=0.1)
             backend._process = None
     finally:

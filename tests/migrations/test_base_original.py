@@ -251,6 +251,24 @@ def test_a_database_in_wal_mode_with_an_unfinished_wal(house, original):
     house.stop()
 
 
+def test_an_original_that_was_killed_in_a_transaction(house, original):
+    """A hot rollback journal lies beside the file: what was not committed is undone first, nothing else is lost."""
+    connection = sqlite3.connect(house.database, isolation_level=None)
+    connection.execute("PRAGMA cache_size=5")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE estado_log SET parametros = '{\"a medias\":1}'")
+    main, journal = house.database.read_bytes(), Path(f"{house.database}-journal").read_bytes()
+    connection.execute("ROLLBACK")
+    connection.close()
+    assert b"a medias" in main
+    house.database.write_bytes(main)
+    Path(f"{house.database}-journal").write_bytes(journal)
+    house.start()
+    check_kept(house, original)
+    assert rows_of(house.database, "SELECT count(*) FROM estado_log WHERE parametros LIKE '%a medias%'") == [(0,)]
+    house.stop()
+
+
 @pytest.mark.timeout(150)
 def test_killed_in_the_middle_it_resumes(own_parts, tmp_path):
     """Killed at one write after another of the migration: each time the next start goes on, and nothing is lost."""
@@ -268,9 +286,7 @@ def test_killed_in_the_middle_it_resumes(own_parts, tmp_path):
         house.database.write_bytes(original.read_bytes())
         for nth in nths:
             inject = f"inject={syscall}:signal=SIGKILL:when={nth}"
-            process = house.launch(
-                strace, "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject
-            )
+            process = house.launch(strace, "-f", "-qq", "-o", os.devnull, "-e", f"trace={syscall}", "-e", inject)
             wait_until(lambda p=process, h=house: not p.alive or ready(h), 25, f"killed at {syscall} {nth}", every=0.05)
             process.kill()
             house._process = None
@@ -340,18 +356,54 @@ def test_an_empty_file_where_a_house_was_is_refused(house):
 
 
 def test_a_missing_file_where_a_house_was_is_not_a_new_house_in_silence(house):
-    """The file is gone but the marker is there: refused, or at least said loudly."""
+    """The file is gone but the marker is there: refused."""
     house.start()
     house.stop()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{house.database}{suffix}").unlink(missing_ok=True)
+    process = house.launch()
+    assert process.wait(15) != 0
+    log = process.log()
+    assert "Traceback" not in log
+    assert "iot.db" in log
+    assert not house.database.exists()
+    house._process = None
+
+
+def test_a_database_that_the_original_still_uses_waits_or_is_refused(house, original):
+    """Somebody holds the database: a sentence, exit code not 0, nothing changed; afterwards the migration works."""
+    connection = sqlite3.connect(house.database, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    process = house.launch()
+    assert process.wait(30) != 0
+    log = process.log()
+    assert "Traceback" not in log, log
+    assert "iot.db" in log
+    house._process = None
+    connection.execute("ROLLBACK")
+    connection.close()
+    house.start()
+    check_kept(house, original)
+    house.stop()
+
+
+def test_a_new_start_after_all_is_not_spoilt_by_the_old_log(house):
+    """Database and marker deleted, its -wal forgotten: the new house is empty and sound."""
+    house.start()
+    house.stop()
+    connection = sqlite3.connect(house.database)
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("UPDATE dispositivo SET nombre = 'de la casa anterior'")
+    connection.commit()
+    wal = Path(f"{house.database}-wal").read_bytes()
+    connection.close()
     for path in house.instance.glob("iot.db*"):
         path.unlink()
-    process = house.launch()
-    wait_until(lambda: not process.alive or ready(house), 15)
-    log = process.log()
-    assert not process.alive or "base de datos" in log.lower()
-    assert "Traceback" not in log
-    process.kill()
-    house._process = None
+    Path(f"{house.database}-wal").write_bytes(wal)
+    house.start()
+    assert house.http.get("/dispositivos").json == []
+    assert rows_of(house.database, "PRAGMA integrity_check") == [("ok",)]
+    house.stop()
 
 
 @pytest.mark.parametrize("damage", ["header", "middle", "truncated"])
