@@ -33,7 +33,9 @@ class Ventana:
     """The recent deliveries; used by the ingest thread only."""
 
     def __init__(self, saved: list[tuple[int, int, bytes]]) -> None:
-        self._checksum: dict[int, int] = {}
+        self._known: dict[int, tuple[int, int]] = {}  # packet id -> checksum of its last use, and that use's number
+        self._count = 0
+        self._left = 0  # uses up to this number are out of the window
         self._rows: deque[_Row] = deque()
         self._kept = 0
         self._fresh = array("I")
@@ -44,21 +46,27 @@ class Ventana:
             pairs.frombytes(blob)
             self._rows.append(_Row(row_id, count, pairs))
             self._kept += count
-            self._checksum.update(zip(pairs[::2], pairs[1::2], strict=True))
+            for mid, checksum in zip(pairs[::2], pairs[1::2], strict=True):
+                self._note(mid, checksum)
 
     def admit(self, mid: int, payload: bytes, *, dup: bool) -> bool:
         """Take a delivery in; False when it is one that was taken in before."""
         checksum = zlib.crc32(payload)
-        if dup and self._checksum.get(mid) == checksum:
+        if dup and (seen := self._known.get(mid)) is not None and seen[0] == checksum:
             return False
-        self._checksum[mid] = checksum
+        self._note(mid, checksum)
         self._fresh.append(mid)
         self._fresh.append(checksum)
         return True
 
+    def _note(self, mid: int, checksum: int) -> None:
+        self._count += 1
+        self._known[mid] = (checksum, self._count)
+
     def clear(self) -> None:
         """The session is gone, and its packet ids with it."""
-        self._checksum.clear()
+        self._known.clear()
+        self._left = self._count
         self._fresh = array("I")
         self._rows.clear()
         self._kept = 0
@@ -69,8 +77,8 @@ class Ventana:
         self._pending = None
         if self._cleared:
             uow.conn.execute(delete(entrega))
-        elif self._kept >= WINDOW + SLACK:
-            uow.conn.execute(_DROP, {"upto": self._rows[self._outside() - 1].id})
+        elif self._kept >= WINDOW + SLACK and (outside := self._outside()):
+            uow.conn.execute(_DROP, {"upto": self._rows[outside - 1].id})
         if self._fresh:
             count = len(self._fresh) // 2
             row_id = insert_one(uow.conn, entrega, (count, self._fresh.tobytes()))
@@ -99,9 +107,10 @@ class Ventana:
 
     def _forget(self, row: _Row) -> None:
         self._kept -= row.count
-        for mid, checksum in zip(row.pairs[::2], row.pairs[1::2], strict=True):
-            if self._checksum.get(mid) == checksum:
-                del self._checksum[mid]
+        self._left += row.count
+        for mid in row.pairs[::2]:
+            if (seen := self._known.get(mid)) is not None and seen[1] <= self._left:
+                del self._known[mid]  # else the broker used the id again, and that use is still in the window
 
 
 _DROP = delete(entrega).where(entrega.c.id <= bindparam("upto"))
