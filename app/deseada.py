@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from app.domain.dispositivo import Dispositivo, dump_object
+from app.domain.valores import is_serial
 
 MAX_IN_FLIGHT = 20
 """Mosquitto's own default window; more would only queue in the broker."""
@@ -45,9 +46,15 @@ class Bandeja:
         return len(self._waiting) + len(self._in_flight) + len(self._again)
 
     def add(self, devices: Iterable[Dispositivo]) -> None:
-        """Put out the desired configuration of each; an older version of the same device gives way."""
+        """Put out the desired configuration of each; an older version of the same device gives way.
+
+        A row of the original program may hold any text as a serial. One that is not fit for a topic is left out: no
+        device can listen there, and paho raises over a wildcard, which would end every connection to the broker.
+        """
         with self._lock:
             for d in devices:
+                if not is_serial(d.serial_number):
+                    continue
                 waiting = self._waiting.get(d.id)
                 if waiting is None or waiting.deseada_version < d.deseada_version:
                     self._waiting[d.id] = d
