@@ -37,6 +37,9 @@ CONNECT_S = 5.0
 TURN_S = 1.0
 FULL_TURN_S = 0.02
 RETRY_S = (1.0, 30.0)
+SHORT_S = 5.0
+TAKEN_OVER = 2
+"""Accepted and cut within ``SHORT_S`` more often than this: two clients with one id, which would go on for ever."""
 STOP_S = 2.0
 
 
@@ -169,9 +172,14 @@ class MqttClient:
     def _run(self) -> None:
         failures = 0
         while not self._stopping:
+            started = self._clock.monotonic()
             try:
-                if self._connection():
+                accepted = self._connection()
+                if accepted and self._clock.monotonic() - started > SHORT_S:
                     failures = 0
+                elif accepted and failures >= TAKEN_OVER:
+                    self._fault = "el broker corta la conexión una y otra vez: ¿usa otro programa el mismo MQTT_CLIENT_ID?"
+                    log.error("%s", self._fault)
             except OSError as error:
                 self._fault = f"no se llega al broker: {error}"
             except Exception as error:

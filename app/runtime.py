@@ -87,6 +87,7 @@ class Runtime:
         self._demo: subprocess.Popen[bytes] | None = None
         self._stop_once = threading.Lock()
         self._broker_fault: str | None = None
+        self._restarts_seen = 0
         self._bus = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = Database(settings.sqlalchemy_database_uri, settings.instance_path, clock, self._bus.publish)
@@ -178,15 +179,19 @@ class Runtime:
         self.server.stop()
         self.db.close()
         if self.broker is not None:
-            self.broker.stop()
+            pool.apply(self.broker.stop)
         if self._demo is not None:
-            self._demo.wait(5)
+            pool.apply(self._demo.wait, (5,))
 
     def _ack(self, deliveries: Sequence[Delivery]) -> None:
         if self.mqtt is not None:
             self.mqtt.ack(deliveries)
 
     def _pending(self, everything: bool) -> Sequence[Dispositivo]:
+        """A broker of ours that died comes back as it was at its last save: it knows the session, and may have lost
+        retained messages (docs/adr/0002), so after a restart everything is published again."""
+        restarts = getattr(self.broker, "restarts", 0)
+        everything, self._restarts_seen = everything or restarts != self._restarts_seen, restarts
         with self.db.reader() as conn:
             return dispositivos.deseadas_pendientes(conn, todas=everything)
 
