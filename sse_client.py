@@ -336,6 +336,10 @@ def netrc_entry(host: str) -> tuple[str, str] | None:
 
 
 class ArgumentParser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        text = super().format_help().replace("usage:", "uso:", 1).replace("options:", "opciones:", 1)
+        return text.replace("show this help message and exit", "muestra esta ayuda y termina")
+
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: opciones no válidas ({message})\nPruebe «{self.prog} --help».", file=sys.stderr)
         raise SystemExit(2)

@@ -83,7 +83,7 @@ class LegacyDevice:
                 self._ask(world.backend)
             except OSError as err:
                 world.backend_gate.failed()
-                world.stats.failed("fallos_http", f"el backend no responde: {err.strerror or err}")
+                world.stats.failed("fallos_http", _why(err))
             except RespuestaHttp as err:
                 world.stats.failed("fallos_http", str(err))
                 if err.status == 404:
@@ -114,3 +114,12 @@ class LegacyDevice:
             device_id, {"configuracion": configuracion, "encendido": encendido, "estado": self._device.estado}
         )
         self._world.stats.add("cambios_por_horario")
+
+
+def _why(err: OSError) -> str:
+    match err:
+        case ConnectionRefusedError():
+            return "el backend no acepta la conexión (¿está en marcha?)"
+        case TimeoutError():
+            return "el backend no contesta"
+    return f"no se llega al backend: {err.strerror or err}"
