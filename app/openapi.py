@@ -60,6 +60,24 @@ def curl(op: Operacion) -> str:
     return " \\\n  ".join(words) if op.ejemplo is not None else " ".join(words)
 
 
+def fields(op: Operacion) -> list[tuple[str, str]]:
+    """(field, what it is) of an operation's body."""
+    if op.cuerpo is None:
+        return []
+    schema = document()["components"]["schemas"][op.cuerpo.__name__]
+    return [(name, _said(field)) for name, field in schema["properties"].items()]
+
+
+def _said(field: Mapping[str, Any]) -> str:
+    if "description" in field:
+        return str(field["description"])
+    shape = next((one for one in field.get("anyOf", ()) if one.get("type") != "null"), field)
+    if "maxLength" in shape:
+        least = "de 1 a" if shape.get("minLength") else "de hasta"
+        return f"Texto {least} {shape['maxLength']} caracteres."
+    return str(shape.get("description", ""))
+
+
 def _operation(op: Operacion) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": op.nombre,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, render_template, request
+from markupsafe import Markup, escape
 
 from app import openapi as documento
 from app import rechazos, salud
@@ -18,6 +20,9 @@ from app.routes import json_response, paged
 
 if TYPE_CHECKING:
     from app.servicios import Services
+
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -77,8 +82,13 @@ class _Routes:
 
     def docs(self) -> Response:
         return Response(
-            render_template("docs.html", doc=documento.document(), grupos=documento.grouped(), codigos=CODES)
+            render_template("docs.html", doc=documento, grupos=documento.grouped(), codigos=CODES, prosa=_prose)
         )
+
+
+def _prose(text: str) -> Markup:
+    """Plain text as HTML, with `this` as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped on this line
 
 
 def _dump(value: object) -> Response:

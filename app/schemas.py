@@ -137,7 +137,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, hide_input_in_errors=True)
 
 
-_WHOLE_WINDOW = [
+_WHOLE_WINDOW: list[Any] = [
     {"anyOf": [{"required": [es]}, {"required": [en]}]} for es, en in (("inicio", "start"), ("fin", "end"))
 ]
 
@@ -203,7 +203,9 @@ class CuerpoReclamo(_Body):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["serial_number"]}, {"required": ["serial"]}]})
 
-    serial_number: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(None, description="O `serial`.")
+    serial_number: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(
+        None, description="Número de serie; vale también `serial`."
+    )
     serial: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(None, description="Como `serial_number`.")
     nombre: Nombre | None = None
     tipo: Tipo | None = None
@@ -215,9 +217,9 @@ class CuerpoReclamo(_Body):
 class CuerpoAlta(CuerpoReclamo):
     """Añadir un dispositivo a mano, antes de que se le haya oído."""
 
-    parametros: dict[str, Any] | None = None
-    estado: Estado | None = None
-    encendido: Encendido | None = None
+    parametros: dict[str, Any] | None = Field(None, description="Lo que mide; objeto de forma libre.")
+    estado: Estado | None = Field(None, description="`activo` o `inactivo`.")
+    encendido: Encendido | None = Field(None, description=f"Encendido o apagado: {_SPELLINGS}.")
 
 
 class CuerpoCambios(_Body):
@@ -230,8 +232,10 @@ class CuerpoCambios(_Body):
     modelo: Modelo | None = None
     descripcion: Descripcion | None = None
     configuracion: Configuracion | None = Field(None, description="Se mezcla, clave a clave, con la actual.")
-    encendido: Encendido | None = None
-    estado: Estado | None = Field(None, description="Según el modo manda este campo o `encendido`; el otro se deduce.")
+    encendido: Encendido | None = Field(None, description=f"Encendido o apagado: {_SPELLINGS}.")
+    estado: Estado | None = Field(
+        None, description="`activo` o `inactivo`. Según el modo manda este campo o `encendido`; el otro se deduce."
+    )
 
 
 EDITABLE = frozenset(CuerpoCambios.model_fields)

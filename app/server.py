@@ -151,7 +151,8 @@ class Server:
         self._on_stop()
         rest = [c.greenlet for c in self._connections if c.greenlet is not None]
         gevent.joinall(rest, timeout=STOP_TIMEOUT_S)
-        gevent.killall([g for g in rest if not g.dead], timeout=0.5)
+        with suppress(gevent.Timeout):
+            gevent.killall([g for g in rest if not g.dead], timeout=0.5)
         self.workers.stop()
         self._drop_spare()
         self._done.set()
