@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench import fanout, ingest, kill, latency, rest, startup
 from bench.children import ROOT, BenchError, program, sweep
-from bench.report import Neighbours, Report, describe_machine, filesystem, number, table
+from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ CASES: dict[str, Callable[[Context], None]] = {
     "arranque": startup.run, "muertes": kill.run,
 }
 BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
+CALM_LOOKS, CALM_SHARE = 3, 0.08
 ALIASES = {"ingest": "ingesta", "latency": "latencia", "fanout": "abanico", "start": "arranque", "kill": "muertes"}
 
 
@@ -58,6 +59,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--muertes", type=int, metavar="N", help="cuántas veces se mata el proceso (20)")
     parser.add_argument("--semilla", type=int, default=1, help="para las pausas al azar entre muertes")
     parser.add_argument("--carpeta", help="dónde poner las bases de datos temporales")
+    parser.add_argument("--calma", type=float, default=0.0, metavar="S",
+                        help="antes de cada prueba, espera hasta S segundos a que la máquina esté desocupada")
     args = parser.parse_args(argv)
     if unknown := [name for name in args.nombres if name not in CASES and name not in ALIASES]:
         parser.error(f"no conozco {', '.join(unknown)}; hay: {', '.join(CASES)}")
@@ -69,7 +72,7 @@ def make_options(args: argparse.Namespace) -> Options:
     return Options(
         seconds=args.segundos or (3.0 if quick else 8.0), quick=quick, ours=not args.referencias,
         plain=not args.sin_app_sencilla, folder=args.carpeta or disk_folder(), seed=args.semilla,
-        rounds=1 if quick else 3, kills=args.muertes or (3 if quick else 20),
+        rounds=1 if quick else 3, kills=args.muertes or (3 if quick else 20), calm=args.calma,
     )
 
 
@@ -105,6 +108,7 @@ def heading(report: Report, options: Options) -> str:
 
 
 def run_case(name: str, context: Context) -> None:
+    wait_for_calm(context.options.calm)
     started, neighbours = time.monotonic(), Neighbours()
     print(f"\n{name}")
     try:
@@ -116,6 +120,13 @@ def run_case(name: str, context: Context) -> None:
     context.report.detail(f"{name}.otros_programas", share)
     seconds = time.monotonic() - started
     print(f"  ({seconds:.0f} s; otros programas ocuparon el {100 * share:.0f} % de los procesadores)")
+
+
+def wait_for_calm(seconds: float) -> None:
+    """Until three looks in a row find the processors all but idle, at most `seconds`."""
+    end, calm = time.monotonic() + seconds, 0
+    while calm < CALM_LOOKS and time.monotonic() < end:
+        calm = calm + 1 if busy() < CALM_SHARE else 0
 
 
 def finish(report: Report, path: Path | None) -> None:

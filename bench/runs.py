@@ -26,6 +26,7 @@ class Options:
     seed: int = 1
     rounds: int = 3
     kills: int = 20
+    calm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
