@@ -31,7 +31,7 @@ from app.domain.errors import DomainError
 from app.ingest import Delivery, Ingest, IngestLimits
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.mqtt_client import MqttClient, MqttSettings
-from app.server import Server
+from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
 
@@ -86,6 +86,7 @@ class Runtime:
         self.mqtt: MqttClient | None = None
         self._demo: subprocess.Popen[bytes] | None = None
         self._stop_once = threading.Lock()
+        self._stopper: gevent.Greenlet | None = None
         self._broker_fault: str | None = None
         self._restarts_seen = 0
         self._bus = Bus()
@@ -98,7 +99,8 @@ class Runtime:
             last=last,
             history=settings.sse_history_events,
             ping_s=settings.sse_ping_s,
-            max_streams=settings.sse_max_streams,
+            # Never every connection there is: a PUT must find room (RELIABILITY: out of descriptors).
+            max_streams=min(settings.sse_max_streams, max_connections(settings.http_max_connections) * 3 // 4),
             max_per_address=settings.sse_max_streams_per_address,
             clock=clock,
         )
@@ -121,12 +123,14 @@ class Runtime:
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
         self.server.serve_forever()
+        if self._stopper is not None:
+            self._stopper.join()  # the server is the first to end, the broker and the database come after it
 
     def request_stop(self) -> None:
         """Begin the end; SIGTERM and SIGINT come here, a second one changes nothing."""
         if self._stop_once.acquire(blocking=False):
             self.stopping = True
-            gevent.spawn(self._stop)
+            self._stopper = gevent.spawn(self._stop)
 
     def estado(self) -> Mapping[str, Any]:
         """What every part says of itself, for ``/salud`` and ``/metrics``; any thread."""

@@ -43,7 +43,6 @@ KEEPALIVE_IDLE_S = 75.0
 LINGER_S = 1.0
 LINGER_BYTES = 1 << 18
 STREAM_SNDBUF = 32768
-STREAM_USER_TIMEOUT_MS = 20_000
 STREAM_KEEPALIVE_IDLE_S = 15
 STREAM_KEEPALIVE_INTERVAL_S = 5
 FRAMES_PER_TURN = 32
@@ -288,7 +287,7 @@ class Connection:
         sock.setsockopt(stdsocket.SOL_SOCKET, stdsocket.SO_SNDBUF, STREAM_SNDBUF)
         sock.setsockopt(stdsocket.SOL_SOCKET, stdsocket.SO_KEEPALIVE, 1)
         for name, value in (
-            ("TCP_USER_TIMEOUT", STREAM_USER_TIMEOUT_MS),
+            ("TCP_USER_TIMEOUT", int(self._server.limits.send_timeout * 1000)),
             ("TCP_KEEPIDLE", STREAM_KEEPALIVE_IDLE_S),
             ("TCP_KEEPINTVL", STREAM_KEEPALIVE_INTERVAL_S),
         ):
