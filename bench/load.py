@@ -184,10 +184,13 @@ class Generator:
                 self.stored.read()
             room = min(room, plan.window - (self.sent - self.stored.last))
         share, moved = plan.inflight // len(self.conns), False
-        for conn in self.conns:
+        first = self.turn
+        for k in range(len(self.conns)):
+            conn = self.conns[(first + k) % len(self.conns)]
             mine = min(plan.chunk, room, share - (conn.sent - conn.acked))
             if mine < min(plan.chunk // 2 or 1, room) or mine <= 0 or conn.out:
                 continue
+            self.turn = (first + k + 1) % len(self.conns)  # whoever sent last is served last
             conn.send(conn.build(mine))
             self.sent += mine
             room -= mine

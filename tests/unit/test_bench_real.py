@@ -79,3 +79,9 @@ def test_the_plain_application_stores_and_streams_everything(lab: Lab, broker: i
     assert (verdict.ok, verdict.stored) == (True, 200)
     lab.end(crowd)
     lab.end(target.child)
+
+
+def test_a_saturated_load_shares_what_it_sends_among_all_devices(lab: Lab, broker: int) -> None:
+    """With small chunks and limits no connection may hog the window."""
+    load = run_load(lab, Plan(broker, count=10_000, chunk=10, inflight=50))
+    assert min(load["sent_by"].values()) >= 0.5 * max(load["sent_by"].values())
