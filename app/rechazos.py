@@ -14,6 +14,8 @@ from app.models import casa, mensaje_rechazado
 
 KEPT_PAYLOAD_BYTES = 512
 KEPT_TOPIC_CHARS = 256
+KEPT_DETAIL_CHARS = 300
+"""A reason names the path of what is wrong, made of the sender's own keys, which may be 64 KiB long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,14 @@ def registrar(uow: UnitOfWork, nuevos: Sequence[NuevoRechazo], *, keep: int) -> 
         return
     stamp = iso_z(uow.now)
     rows = [
-        (stamp, _printable(n.topic)[:KEPT_TOPIC_CHARS], n.motivo, n.detalle, n.payload[:KEPT_PAYLOAD_BYTES], len(n.payload))
+        (
+            stamp,
+            _printable(n.topic)[:KEPT_TOPIC_CHARS],
+            n.motivo,
+            _printable(n.detalle)[:KEPT_DETAIL_CHARS],
+            n.payload[:KEPT_PAYLOAD_BYTES],
+            len(n.payload),
+        )
         for n in nuevos[-keep:]
     ]
     bulk_insert(uow.conn, mensaje_rechazado, rows)
