@@ -31,7 +31,7 @@ from app.domain.events import DeviceUpdated
 log = logging.getLogger(__name__)
 
 WRITER_WAIT_S = 0.9
-"""How long a write waits for its turn, and again for a foreign lock; together they stay under the 2 s of RELIABILITY."""
+"""How long a write waits for its turn, and again for a foreign lock: together under the 2 s of RELIABILITY."""
 READERS = 8
 CACHE_KIB = 4096
 CHECKPOINT_PAGES = 1000
@@ -260,7 +260,7 @@ def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]
 @lru_cache(maxsize=2 * MAX_BULK)
 def _in_sql(table: Table, column: str, count: int) -> str:
     names = ",".join(c.name for c in table.columns)
-    return f"SELECT {names} FROM {table.name} WHERE {column} IN ({','.join('?' * count)})"  # noqa: S608 - our names
+    return f"SELECT {names} FROM {table.name} WHERE {column} IN ({','.join('?' * count)})"
 
 
 def _power_of_two_below(n: int) -> int:

@@ -11,6 +11,8 @@ from app.domain.valores import is_serial
 
 MAX_IN_FLIGHT = 20
 """Mosquitto's own default window; more would only queue in the broker."""
+FOLLOW_S = 2.0
+"""A device that flips twice at once and obeys each echo of itself would never rest; it gets one, of its last word."""
 
 
 class Deseada(NamedTuple):
@@ -34,45 +36,64 @@ def deseada_of(d: Dispositivo) -> Deseada:
 
 
 class Bandeja:
-    """The out-tray: at most one waiting version a device, so it is bounded by the devices there are."""
+    """The out-tray: at most one waiting configuration a device, so it is bounded by the devices there are."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[int, Dispositivo] = {}
+        self._following: dict[int, tuple[float, Dispositivo]] = {}  # soonest first
         self._in_flight: dict[int, Deseada] = {}
         self._again: dict[int, Deseada] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._in_flight) + len(self._again)
+        return len(self._waiting) + len(self._following) + len(self._in_flight) + len(self._again)
 
     def add(self, devices: Iterable[Dispositivo]) -> None:
-        """Put out the desired configuration of each; an older version of the same device gives way.
+        """Put out what people asked of each, at once; what waited for the same device gives way to it.
 
         A row of the original program may hold any text as a serial. One that is not fit for a topic is left out: no
         device can listen there, and paho raises over a wildcard, which would end every connection to the broker.
         """
         with self._lock:
             for d in devices:
-                if not is_serial(d.serial_number):
-                    continue
-                waiting = self._waiting.get(d.id)
-                if waiting is None or waiting.deseada_version < d.deseada_version:
+                if is_serial(d.serial_number) and self._is_news(d):
+                    self._following.pop(d.id, None)
                     self._waiting[d.id] = d
 
-    def next(self) -> Deseada | None:
-        """The next to send, None when there is none or enough are under way."""
+    def follow(self, devices: Iterable[Dispositivo], now: float) -> None:
+        """Let the topic follow what the device itself changed, once it has been quiet for ``FOLLOW_S``."""
+        with self._lock:
+            for d in devices:
+                if not is_serial(d.serial_number) or not self._is_news(d):
+                    continue
+                if d.id in self._waiting:
+                    self._waiting[d.id] = d
+                else:
+                    self._following.pop(d.id, None)
+                    self._following[d.id] = (now + FOLLOW_S, d)
+
+    def next(self, now: float) -> Deseada | None:
+        """The next to send, None when there is none or enough are under way; ``now`` is monotonic."""
         with self._lock:
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 return None
             while self._again:
                 device_id, wish = self._again.popitem()
-                newer = self._waiting.get(device_id)
-                if newer is None or newer.deseada_version < wish.version:
+                if device_id not in self._waiting and device_id not in self._following:
                     return wish
-            if not self._waiting:
-                return None
-            device_id = next(iter(self._waiting))
-            return deseada_of(self._waiting.pop(device_id))
+            if self._waiting:
+                return deseada_of(self._waiting.pop(next(iter(self._waiting))))
+            if self._following:
+                device_id = next(iter(self._following))
+                due, d = self._following[device_id]
+                if due <= now:
+                    del self._following[device_id]
+                    return deseada_of(d)
+            return None
+
+    def _is_news(self, d: Dispositivo) -> bool:
+        before = self._waiting.get(d.id) or self._following.get(d.id, (0.0, None))[1]
+        return before is None or before.version < d.version
 
     def sent(self, mid: int, wish: Deseada) -> None:
         """It is under way as packet ``mid``."""

@@ -14,17 +14,19 @@ from app.db import UnitOfWork, bulk_insert, insert_one, select_in
 from app.domain import modo
 from app.domain.dispositivo import MODELO_DEFECTO, NOMBRE_DEFECTO, TIPO_DEFECTO, Dispositivo, dump_object
 from app.domain.errors import (
+    DatosInvalidos,
     DispositivoNotDetected,
     DispositivoNotFound,
     DispositivoYaReclamado,
+    ErrorCampo,
     SerialDuplicado,
     VersionConflict,
 )
-from app.domain.events import DeviceUpdated
+from app.domain.events import CambioDeseada, DeviceUpdated
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.peticiones import Alta, Cambios, Reclamo
-from app.domain.reporte import Efecto, Reporte, effect
-from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, parse_encendido
+from app.domain.reporte import MAX_PAYLOAD_BYTES, Efecto, Reporte, effect
+from app.domain.valores import ESTADO_DESCONOCIDO, ValorInvalido, check_json, estado_of, parse_encendido
 from app.historial import append_logs
 from app.models import DEVICE_COLUMNS, casa, device_of, dispositivo, row_of
 
@@ -97,6 +99,7 @@ def reclamar(uow: UnitOfWork, reclamo: Reclamo) -> Dispositivo:
     Raises:
         DispositivoNotDetected: the serial was never seen.
         DispositivoYaReclamado: somebody was first.
+        DatosInvalidos: the merged configuration would be too large.
     """
     antes = by_serials(uow.conn, [reclamo.serial_number]).get(reclamo.serial_number)
     if antes is None:
@@ -113,6 +116,7 @@ def actualizar(uow: UnitOfWork, device_id: int, cambios: Cambios, *, if_match: i
     Raises:
         DispositivoNotFound: no device has that id.
         VersionConflict: ``if_match`` is given and is not the device's version.
+        DatosInvalidos: the merged configuration would be too large.
     """
     antes = obtener(uow.conn, device_id)
     if if_match is not None and if_match != antes.version:
@@ -144,7 +148,7 @@ def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
     )
     nuevo = _insert(uow, [nuevo])[0]
     append_logs(uow, [(nuevo.id, nuevo.estado, nuevo.parametros_json)])
-    _announce(uow, nuevo, None, deseada=bool(configuracion))
+    _announce(uow, nuevo, None, CambioDeseada.PEDIDA if configuracion else CambioDeseada.NO)
     return nuevo
 
 
@@ -156,6 +160,7 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositiv
     on = modo.resolve(merged, encendido=wish, estado=parse_encendido(cambios.estado))
     configuracion, estado = modo.settle(merged, antes.estado, on)
     text = dump_object(configuracion)
+    _check_size(configuracion, text, antes)
     changed = text != antes.configuracion_json
     return replace(
         antes,
@@ -170,13 +175,28 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositiv
     )
 
 
+def _check_size(configuracion: dict[str, Any], text: str, antes: Dispositivo) -> None:
+    """Merging must not grow a configuration, edit by edit, beyond what one message may hold: every device that reads it
+    and every stream would carry it. What an old database holds already may still be switched and made smaller."""
+    if len(text) <= len(antes.configuracion_json) + 1:  # true -> false
+        return
+    try:
+        check_json(configuracion)
+    except ValorInvalido as error:
+        raise DatosInvalidos([ErrorCampo("configuracion", f"junto con lo que ya tenía: {error.motivo}")]) from None
+    if len(text.encode()) > MAX_PAYLOAD_BYTES:
+        mensaje = f"junto con lo que ya tenía pasa de {MAX_PAYLOAD_BYTES} bytes"
+        raise DatosInvalidos([ErrorCampo("configuracion", mensaje)])
+
+
 def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo) -> Dispositivo:
     """Write an edited device: a new version, a log row when ``estado`` changed, an event always."""
     despues = replace(despues, version=antes.version + 1, actualizado_en=iso_z(uow.now))
     bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
     if despues.estado != antes.estado:
         append_logs(uow, [(despues.id, despues.estado, despues.parametros_json)])
-    _announce(uow, despues, antes.reclamado, deseada=despues.deseada_version != antes.deseada_version)
+    asked = despues.deseada_version != antes.deseada_version
+    _announce(uow, despues, antes.reclamado, CambioDeseada.PEDIDA if asked else CambioDeseada.NO)
     return despues
 
 
@@ -202,7 +222,8 @@ def apply_reportes(
         logs.append((despues.id, said, despues.parametros_json))
         reclamado_antes = None if serial in fresh else antes.reclamado
         fresh.discard(serial)
-        _announce(uow, despues, reclamado_antes, deseada=efecto.configuracion_cambiada)
+        followed = CambioDeseada.SEGUIDA if efecto.configuracion_cambiada else CambioDeseada.NO
+        _announce(uow, despues, reclamado_antes, followed)
     changed = dict.fromkeys(r.serial_number for r in reportes)
     bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
     append_logs(uow, logs)
@@ -272,6 +293,7 @@ def _insert(
 
 def _after(antes: Dispositivo, efecto: Efecto, now: str) -> Dispositivo:
     d = antes
+    deseada = max(d.deseada_version, 1) if efecto.configuracion_cambiada else d.deseada_version
     first = d.visto_en is None and d.actualizado_en == now and d.version == 1
     return Dispositivo(
         d.id,
@@ -288,12 +310,12 @@ def _after(antes: Dispositivo, efecto: Efecto, now: str) -> Dispositivo:
         d.creado_en,
         now,
         now,
-        d.deseada_version + efecto.configuracion_cambiada,
-        d.deseada_confirmada,
+        deseada,
+        min(d.deseada_confirmada, deseada - 1) if efecto.configuracion_cambiada else d.deseada_confirmada,
         efecto.estado_reportado,
         efecto.deseo_en,
     )
 
 
-def _announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, *, deseada: bool) -> None:
+def _announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, deseada: CambioDeseada) -> None:
     uow.events.append(DeviceUpdated(uow.next_secuencia(), despues, reclamado_antes, deseada))

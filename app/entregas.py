@@ -25,7 +25,7 @@ SLACK = 1024
 
 class _Row(NamedTuple):
     id: int
-    count: int
+    size: int
     pairs: array[int]
 
 
@@ -41,11 +41,11 @@ class Ventana:
         self._fresh = array("I")
         self._cleared = False
         self._pending: _Row | None = None
-        for row_id, count, blob in saved:
+        for row_id, size, blob in saved:
             pairs = array("I")
             pairs.frombytes(blob)
-            self._rows.append(_Row(row_id, count, pairs))
-            self._kept += count
+            self._rows.append(_Row(row_id, size, pairs))
+            self._kept += size
             for mid, checksum in zip(pairs[::2], pairs[1::2], strict=True):
                 self._note(mid, checksum)
 
@@ -92,7 +92,7 @@ class Ventana:
                 self._forget(self._rows.popleft())
         if self._pending is not None:
             self._rows.append(self._pending)
-            self._kept += self._pending.count
+            self._kept += self._pending.size
             self._pending = None
             self._fresh = array("I")
 
@@ -100,14 +100,14 @@ class Ventana:
         """How many of the oldest rows the window does not need any more."""
         kept = self._kept
         for index, row in enumerate(self._rows):
-            if kept - row.count < WINDOW:
+            if kept - row.size < WINDOW:
                 return index
-            kept -= row.count
+            kept -= row.size
         return len(self._rows)
 
     def _forget(self, row: _Row) -> None:
-        self._kept -= row.count
-        self._left += row.count
+        self._kept -= row.size
+        self._left += row.size
         for mid in row.pairs[::2]:
             if (seen := self._known.get(mid)) is not None and seen[1] <= self._left:
                 del self._known[mid]  # else the broker used the id again, and that use is still in the window

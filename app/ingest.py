@@ -109,9 +109,15 @@ class Ingest:
         self._giving_up = threading.Event()
         self._fault: str | None = None
         self._counts = {
-            "recibidos": 0, "guardados": 0, "duplicados": 0, "rechazados": 0, "limitados": 0, "retenidos": 0, "lotes": 0,
+            "recibidos": 0,
+            "guardados": 0,
+            "duplicados": 0,
+            "rechazados": 0,
+            "limitados": 0,
+            "retenidos": 0,
+            "lotes": 0,
             "reintentos": 0,
-        }  # fmt: skip
+        }
 
     def start(self) -> None:
         """Start committing."""
@@ -221,7 +227,7 @@ class Ingest:
                 if self._giving_up.wait(wait):
                     return False
                 wait = min(wait * 2, BACKOFF_S[1])
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever can't be stored is looked for by halving
                 return self._isolate(batch, error, final=final)
             else:
                 self._fault = None
@@ -269,7 +275,7 @@ class Ingest:
             if beyond:
                 rejected = [_beyond(d) for r, d in reportes if r.serial_number in beyond]
                 reportes = [(r, d) for r, d in reportes if r.serial_number not in beyond]
-        # A retained report is an old one, sent again at each subscription: it introduces a device, it tells nothing new.
+        # A retained report is an old one, sent at each subscription: it introduces a device, it tells nothing new.
         fresh = [r for r, d in reportes if not d.retain or r.serial_number not in known]
         self._counts["retenidos"] += len(reportes) - len(fresh)
         if fresh:

@@ -16,6 +16,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from app.clock import Clock
 from app.deseada import Bandeja, desired_topic
 from app.domain.dispositivo import Dispositivo
-from app.domain.events import DeviceUpdated
+from app.domain.events import CambioDeseada, DeviceUpdated
 from app.domain.reporte import SHARED_TOPIC
 from app.ingest import Delivery
 from app.mqtt_socket import BufferedSocket
@@ -138,9 +139,12 @@ class MqttClient:
 
     def on_events(self, events: Sequence[DeviceUpdated]) -> None:
         """Listener of the bus: new desired configurations are put out for their devices."""
-        changed = [e.dispositivo for e in events if e.deseada_cambiada]
-        if changed:
-            self._bandeja.add(changed)
+        followed = [e.dispositivo for e in events if e.deseada is CambioDeseada.SEGUIDA]
+        asked = [e.dispositivo for e in events if e.deseada is CambioDeseada.PEDIDA]
+        if followed:
+            self._bandeja.follow(followed, self._clock.monotonic())
+        if asked:
+            self._bandeja.add(asked)
             self._wake()
 
     def connected(self) -> bool:
@@ -164,10 +168,8 @@ class MqttClient:
         }
 
     def _wake(self) -> None:
-        try:
+        with suppress(OSError):  # full: it will wake anyway; closed: it has ended
             self._wake_w.send(b"w")
-        except OSError:  # full: it will wake anyway; closed: it has ended
-            pass
 
     def _run(self) -> None:
         failures = 0
@@ -178,7 +180,7 @@ class MqttClient:
                 if accepted and self._clock.monotonic() - started > SHORT_S:
                     failures = 0
                 elif accepted and failures >= TAKEN_OVER:
-                    self._fault = "el broker corta la conexión una y otra vez: ¿usa otro programa el mismo MQTT_CLIENT_ID?"
+                    self._fault = "el broker corta la conexión cada vez: ¿usa otro programa el mismo MQTT_CLIENT_ID?"
                     log.error("%s", self._fault)
             except OSError as error:
                 self._fault = f"no se llega al broker: {error}"
@@ -217,6 +219,8 @@ class MqttClient:
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake_r, selectors.EVENT_READ)
             sock = client.buffered
+            if sock is None:
+                return
             selector.register(sock, selectors.EVENT_READ)
             while client.buffered is sock and not (self._stopping and client.drained()):
                 self._turn = self._clock.monotonic()
@@ -269,7 +273,7 @@ class MqttClient:
     def _send_desired(self, client: _Client) -> None:
         if not self._granted:
             return
-        while (wish := self._bandeja.next()) is not None:
+        while (wish := self._bandeja.next(self._turn)) is not None:
             info = client.publish(desired_topic(wish.serial_number), wish.payload, qos=1, retain=True)
             self._bandeja.sent(info.mid, wish)
 
@@ -303,7 +307,7 @@ class MqttClient:
         except UnicodeDecodeError:
             topic = "(topic que no es UTF-8)"
         self._sink.offer(
-            Delivery(topic, message.payload, message.mid, message.qos, message.dup, message.retain, self._epoch)
+            Delivery(topic, bytes(message.payload), message.mid, message.qos, message.dup, message.retain, self._epoch)
         )
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
@@ -333,9 +337,10 @@ class _Client(paho.Client):
             self.tls_insecure_set(settings.tls_insecure)
 
     @property
-    def buffered(self) -> BufferedSocket:
-        """The socket; a fresh stand-in is never made: after the end this answers the closed one's successor, None."""
-        return self._sock  # type: ignore[return-value]
+    def buffered(self) -> BufferedSocket | None:
+        """The socket, None before and after the connection."""
+        sock = self._sock
+        return sock if isinstance(sock, BufferedSocket) else None
 
     def _create_socket(self) -> Any:
         return BufferedSocket(super()._create_socket(), self._clock.monotonic)  # type: ignore[arg-type]
@@ -344,7 +349,7 @@ class _Client(paho.Client):
         """Handle what one read of the socket brings."""
         sock = self.buffered
         self.loop_read()
-        while self.buffered is sock and sock.buffered():
+        while sock is not None and self.buffered is sock and sock.buffered():
             self.loop_read()
 
     def write_some(self) -> None:

@@ -1,7 +1,8 @@
 """A socket that reads and writes in large pieces under a client that asks for single bytes.
 
-paho-mqtt 2.2.0 reads a packet with three ``recv`` (two of one byte) and sends each PUBACK by itself. Each of those system
-calls gives the GIL away, and under load gets it back only when the committing thread lets go: docs/adr/0001 has figures.
+paho-mqtt 2.2.0 reads a packet with three ``recv`` (two of one byte) and sends each PUBACK by itself. Each of those
+system calls gives the GIL away, and under load gets it back only when the committing thread lets go of it (figures in
+docs/adr/0001).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 READ_BYTES = 65536
 NAGLE_OFF = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -80,8 +82,6 @@ class BufferedSocket:
 
     def close(self) -> None:
         """Send what can be sent, then close."""
-        try:
+        with suppress(OSError):
             self.flush()
-        except OSError:
-            pass
         self._sock.close()

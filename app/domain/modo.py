@@ -17,9 +17,7 @@ def mode_of(configuracion: dict[str, Any]) -> str | None:
     return word if word in ("manual", "horario") else None
 
 
-def resolve(
-    configuracion: dict[str, Any], *, encendido: bool | None, estado: bool | None
-) -> bool | None:
+def resolve(configuracion: dict[str, Any], *, encendido: bool | None, estado: bool | None) -> bool | None:
     """Whether the device is on after a write, None when the write touched neither field.
 
     Args:

@@ -148,7 +148,11 @@ def effect(actual: Dispositivo, reporte: Reporte, now: datetime, grace: timedelt
     wish, or that differs from the device's own last one, rules at once; after the grace every report rules.
     """
     said = estado_of(reporte.estado) if reporte.estado is not None else None
-    if said is None and reporte.configuracion is not None and (on := modo.take_encendido(reporte.configuracion)) is not None:
+    if (
+        said is None
+        and reporte.configuracion is not None
+        and (on := modo.take_encendido(reporte.configuracion)) is not None
+    ):
         said = estado_of(on)
     waiting = actual.deseo_en is not None and _within(actual.deseo_en, now, grace)
     if waiting and said is not None and said != actual.estado and said == actual.estado_reportado:

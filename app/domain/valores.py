@@ -113,6 +113,8 @@ def _check_text(text: str, ruta: str) -> None:
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            raise ValorInvalido(ruta.encode("utf-8", "replace").decode(), "contiene un sustituto Unicode suelto") from None
+            raise ValorInvalido(
+                ruta.encode("utf-8", "replace").decode(), "contiene un sustituto Unicode suelto"
+            ) from None
     if size > MAX_STRING_BYTES:
         raise ValorInvalido(ruta, f"texto de más de {MAX_STRING_BYTES} bytes")

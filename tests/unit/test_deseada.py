@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.deseada import MAX_IN_FLIGHT, Bandeja, deseada_of, desired_topic
+from app.deseada import FOLLOW_S, MAX_IN_FLIGHT, Bandeja, deseada_of, desired_topic
 from tests.support.nucleo import a_device
 
 
 def wanted(device_id, desired, **config):
-    return a_device(device_id, deseada_version=desired, configuracion_json=json.dumps(config))
+    return a_device(device_id, version=desired, deseada_version=desired, configuracion_json=json.dumps(config))
 
 
 def test_what_is_sent():
@@ -31,20 +31,39 @@ def test_only_the_newest_version_of_a_device_waits():
     tray.add([wanted(1, 3)])
     tray.add([wanted(1, 2)])
     assert len(tray) == 1
-    assert tray.next().version == 3
-    assert tray.next() is None
+    assert tray.next(0.0).version == 3
+    assert tray.next(0.0) is None
+
+
+def test_what_a_device_changed_itself_goes_out_once_when_it_is_quiet():
+    """An echo at once would make a device that obeys every message bounce between its own last two words."""
+    tray = Bandeja()
+    tray.follow([wanted(1, 1)], 100.0)
+    tray.follow([wanted(1, 2)], 101.0)
+    assert tray.next(101.0 + FOLLOW_S - 0.01) is None
+    assert tray.next(101.0 + FOLLOW_S).version == 2
+    assert tray.next(1e9) is None
+
+
+def test_a_wish_goes_before_what_follows_and_takes_its_place():
+    tray = Bandeja()
+    tray.follow([wanted(1, 1)], 100.0)
+    tray.add([wanted(1, 2)])
+    tray.follow([wanted(1, 3)], 100.0)
+    assert len(tray) == 1
+    assert tray.next(100.0).version == 3
 
 
 def test_no_more_than_the_window_is_in_flight():
     tray = Bandeja()
     tray.add([wanted(i, 1) for i in range(1, 101)])
     mid = 0
-    while (wish := tray.next()) is not None:
+    while (wish := tray.next(0.0)) is not None:
         mid += 1
         tray.sent(mid, wish)
     assert mid == MAX_IN_FLIGHT
     assert tray.confirmed(1).device_id == 1
-    assert tray.next() is not None
+    assert tray.next(0.0) is not None
     assert tray.confirmed(999) is None, "a PUBACK nobody waits for"
 
 
@@ -54,8 +73,8 @@ def test_a_device_whose_serial_cannot_be_a_topic_is_left_out():
     tray = Bandeja()
     serials = ["a/b", "a+", "#", ".", "a b", "x" * 70_000, "nul\0", "TMP0603IF1WD"]
     tray.add([a_device(i, serial, deseada_version=1) for i, serial in enumerate(serials, 1)])
-    assert tray.next().serial_number == "TMP0603IF1WD"
-    assert tray.next() is None
+    assert tray.next(0.0).serial_number == "TMP0603IF1WD"
+    assert tray.next(0.0) is None
 
 
 class Tray(RuleBasedStateMachine):
@@ -86,7 +105,7 @@ class Tray(RuleBasedStateMachine):
     @rule(count=st.integers(1, 25))
     def send(self, count):
         for _ in range(count):
-            wish = self.tray.next()
+            wish = self.tray.next(0.0)
             if wish is None:
                 return
             self.mid += 1

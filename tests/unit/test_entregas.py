@@ -1,4 +1,4 @@
-"""The window of recent deliveries: a redelivery is known, a repetition is not taken for one (RELIABILITY: none twice)."""
+"""The window of recent deliveries: a redelivery is known, a repetition is not taken for one."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ class Window(RuleBasedStateMachine):
     @invariant()
     def bounded(self):
         assert len(self.window._known) <= 9
-        rows = [row.count for row in self.window._rows]
+        rows = [row.size for row in self.window._rows]
         assert sum(rows[1:-1]) < self.BOUND + 4 or len(rows) <= 1
 
 

@@ -24,10 +24,11 @@ def upgrade() -> None:
     conn = op.get_bind()
     # SQLite's own recipe (lang_altertable.html §7): new beside old, copy, drop, rename; references by name stay.
     op.execute(
-        "CREATE TABLE dispositivo_nuevo (id INTEGER NOT NULL, serial_number VARCHAR(100) NOT NULL, nombre VARCHAR(80) NOT NULL, "
-        "tipo VARCHAR(50) NOT NULL, modelo VARCHAR(100) NOT NULL, descripcion VARCHAR(255) NOT NULL, "
-        "estado VARCHAR(20) NOT NULL, parametros TEXT NOT NULL, configuracion TEXT NOT NULL, reclamado BOOLEAN NOT NULL, "
-        "version INTEGER NOT NULL, creado_en VARCHAR(32) NOT NULL, actualizado_en VARCHAR(32) NOT NULL, "
+        "CREATE TABLE dispositivo_nuevo (id INTEGER NOT NULL, serial_number VARCHAR(100) NOT NULL, "
+        "nombre VARCHAR(80) NOT NULL, tipo VARCHAR(50) NOT NULL, modelo VARCHAR(100) NOT NULL, "
+        "descripcion VARCHAR(255) NOT NULL, estado VARCHAR(20) NOT NULL, parametros TEXT NOT NULL, "
+        "configuracion TEXT NOT NULL, reclamado BOOLEAN NOT NULL, version INTEGER NOT NULL, "
+        "creado_en VARCHAR(32) NOT NULL, actualizado_en VARCHAR(32) NOT NULL, "
         "visto_en VARCHAR(32), deseada_version INTEGER NOT NULL, deseada_confirmada INTEGER NOT NULL, "
         "estado_reportado VARCHAR(20), deseo_en VARCHAR(32), PRIMARY KEY (id), UNIQUE (serial_number))"
     )
@@ -40,7 +41,7 @@ def upgrade() -> None:
 
 def _copy_devices(conn: Connection) -> None:
     now = conn.exec_driver_sql("SELECT strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')").scalar_one()
-    seen = dict(
+    seen: dict[int, Any] = dict(
         conn.exec_driver_sql("SELECT dispositivo_id, max(timestamp) FROM estado_log GROUP BY dispositivo_id").fetchall()
     )
     rows = conn.exec_driver_sql(
