@@ -299,5 +299,8 @@ def _local_host(host: str) -> str:
 def _start_demo(s: Settings, broker: BrokerInfo) -> subprocess.Popen[bytes]:
     """The demo house in a process of its own; it ends by itself when this one is gone."""
     args = ["--broker", f"{broker.host}:{broker.port}", "--backend", f"http://127.0.0.1:{s.backend_port}", "--reclamar"]
+    if s.mqtt_tls_enabled and s.mqtt_tls_ca:
+        args += ["--tls-ca", s.mqtt_tls_ca]
+    env = {**os.environ, "IOT_MQTT_USERNAME": s.mqtt_username, "IOT_MQTT_PASSWORD": s.mqtt_password}
     root = Path(__file__).resolve().parent.parent
-    return subprocess.Popen([sys.executable, "-c", DEMO, *args], cwd=root, env=os.environ, stdin=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-c", DEMO, *args], cwd=root, env=env, stdin=subprocess.DEVNULL)
