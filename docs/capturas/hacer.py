@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Makes the pictures of this folder again from the running program: `python docs/capturas/hacer.py`.
+
+Starts the real backend with its demo house in a temporary folder, keeps what the terminal shows, and photographs it
+and the documentation page with Chromium. `casa.svg` is drawn by hand and is not touched.
+"""
+
+# ruff: noqa: S310, T201, TID251 - a script on its own, which prints and waits
+
+from __future__ import annotations
+
+import html
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+WAIT_S = 30.0
+EVENT_END = 'Z"}\n\n'
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body{margin:0;padding:24px;background:#e9eeee;font:15px/1.45 "DejaVu Sans Mono",ui-monospace,monospace}
+section{background:#14201f;color:#dfe9e8;border-radius:12px;padding:14px 22px 20px;margin-bottom:20px;
+box-shadow:0 6px 24px #0003} section:last-child{margin-bottom:0}
+i{display:inline-block;width:11px;height:11px;border-radius:50%;background:#3d4f4d;margin:0 7px 12px 0}
+b{color:#63c7cf;font-weight:400} pre{margin:0;white-space:pre-wrap;word-break:break-all;font:inherit}
+</style>"""
+
+
+def main() -> int:
+    """Make both pictures; 1 when this machine has no Chromium."""
+    browser = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if browser is None:
+        print("Falta Chromium:  sudo apt install chromium", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        http, mqtt = free_port(), free_port()
+        env = {k: v for k, v in os.environ.items() if not k.startswith("IOT_")} | {
+            "IOT_INSTANCE_PATH": str(work / "instance"),
+            "IOT_BACKEND_PORT": str(http),
+            "IOT_MQTT_BROKER_PORT": str(mqtt),
+            "PYTHONUNBUFFERED": "1",
+        }
+        backend = start([sys.executable, "run.py", "--demo"], env, work / "iot.txt")
+        reader = None
+        try:
+            wait_for(work / "iot.txt", "Datos ")
+            stream = "http://127.0.0.1:{}/stream/dispositivos?reclamado=true"
+            reader = start(["curl", "-sN", stream.format(http)], env, work / "sse.txt")
+            wait_for(work / "sse.txt", EVENT_END)
+
+            def text(name: str) -> str:
+                """What a person at home would have seen: the usual ports, the project's own folder."""
+                found = (work / name).read_text()
+                for real, usual in ((str(work), "~/iot"), (str(http), "5000"), (str(mqtt), "1883")):
+                    found = found.replace(real, usual)
+                return found
+
+            banner = text("iot.txt").partition("\n20")[0].strip("\n")
+            event = text("sse.txt").partition(EVENT_END)[0] + EVENT_END.rstrip()
+            page = work / "terminal.html"
+            page.write_text(PAGE + pane("./iot --demo", banner) + pane(f'curl -N "{stream.format(5000)}"', event))
+            shoot(browser, page.as_uri(), HERE / "terminal.png", 1060, 848, work)
+            shoot(browser, f"http://127.0.0.1:{http}/docs", HERE / "docs.png", 1280, 860, work)
+        finally:
+            for process in (reader, backend):
+                if process is not None:
+                    process.send_signal(signal.SIGTERM)
+                    process.wait(15)
+    return 0
+
+
+def free_port() -> int:
+    """A port free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(argv: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Run a command in the project's folder with its output in a file."""
+    with log.open("wb") as out:
+        return subprocess.Popen(argv, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
+
+
+def wait_for(log: Path, words: str) -> None:
+    """Return when the file says so."""
+    deadline = time.monotonic() + WAIT_S
+    while words not in log.read_text():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no apareció «{words}»:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+def pane(command: str, output: str) -> str:
+    """A terminal window with one command and what it printed."""
+    return f"<section><i></i><i></i><i></i><pre><b>$ {html.escape(command)}</b>\n{html.escape(output)}</pre></section>"
+
+
+def shoot(browser: str, url: str, target: Path, width: int, height: int, work: Path) -> None:
+    """Photograph a page."""
+    urllib.request.urlopen(url, timeout=10).close()
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--hide-scrollbars", "--force-color-profile=srgb", f"--user-data-dir={work / 'chromium'}"]
+    flags += [f"--window-size={width},{height}", f"--screenshot={target}"]
+    subprocess.run([browser, *flags, url], check=True, capture_output=True, timeout=60)
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size // 1024} KiB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What the pages say of settings, commands, endpoints and files is what the program has."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from config import AJUSTES, Config
+from tests.docs import ajustes
+from tests.docs.paginas import inline_code, pages, prose, read
+from tests.support.procesos import ROOT
+
+NAMES = {a.nombre for a in AJUSTES}
+APART = {"IOT_INSTANCE_PATH", "IOT_PYTHON", "IOT_URL", "IOT_CLAVE", "IOT_TOKEN", "IOT_SIM_CLAVE", "IOT_SIM_USUARIO"}
+# Words in capitals and code marks that are no settings of ours.
+OTHERS = {"GET", "PUT", "POST", "DELETE", "COMMIT", "SIGTERM", "SIGINT", "PUBACK", "CONNECT", "DUP"}
+README_ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \|", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md", "docs/operacion.md", "docs/glosario.md"])
+def test_settings_that_pages_name_exist(page: str) -> None:
+    for word in inline_code(read(page)):
+        for name in re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b", word):
+            assert name in NAMES or name in APART or name.removeprefix("IOT_") in NAMES, f"{page}: {name}"
+
+
+def test_every_setting_is_documented() -> None:
+    """docs/operacion.md has the table of config.py, whole; `python -m tests.docs.ajustes` writes it."""
+    assert ajustes.in_page() == ajustes.table()
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_defaults_in_the_readme_are_the_defaults(page: str) -> None:
+    rows = dict(README_ROW.findall(read(page)))
+    promised = {
+        "SECRET_KEY", "SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_TRACK_MODIFICATIONS", "BACKEND_HOST", "BACKEND_PORT",
+        "PUBLIC_BACKEND_URL", "MQTT_BROKER_URL", "MQTT_BROKER_PORT", "MQTT_KEEPALIVE", "MQTT_TLS_ENABLED",
+    }  # fmt: skip
+    assert promised <= set(rows)
+    for name, shown in rows.items():
+        value = getattr(Config, name)
+        assert shown.startswith("*(") if value == "" else shown == ajustes.shown(value), f"{name}: {shown}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_promised_files_are_there(page: str) -> None:
+    """Those of the first README; the database appears at the first start."""
+    text = read(page)
+    for name in ("config.py", "requirements.txt", "run.py", "app/db.py", "app/models.py", "app/mqtt_client.py",
+                 "app/routes.py", "app/sse.py", "app/__init__.py", "sse_client.py"):  # fmt: skip
+        assert f"`{name}`" in text
+        assert (ROOT / name).is_file()
+    assert "`instance/iot.db`" in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_promised_endpoints_are_named_and_exist(page: str) -> None:
+    from app.openapi_tabla import OPERACIONES
+
+    offered = {(o.metodo, re.sub(r"\{.*?\}", "<>", o.ruta)) for o in OPERACIONES}
+    named = re.findall(r"`(GET|PUT|POST|DELETE) (/[^\s`]*)", prose(read(page)))
+    for method, path in named:
+        plain = re.sub(r"<.*?>", "<>", path.partition("?")[0])
+        assert (method, plain) in offered, f"{method} {path}"
+    promised = (
+        "GET /dispositivos", "GET /dispositivos/<id>", "PUT /dispositivos/<int:id>", "GET /dispositivos/no-reclamados",
+        "POST /dispositivos/reclamar", "GET /dispositivos/<id>/logs?page=1&per_page=50",
+        r"GET /stream/dispositivos?serial=&reclamado=true\|false",
+    )  # fmt: skip
+    for line in promised:
+        assert f"`{line}`" in read(page)
+
+
+def mentioned() -> list[str]:
+    found = {code for page in pages() for code in inline_code(page.read_text(encoding="utf-8"))}
+    return sorted(code for code in found if code.startswith("./iot"))
+
+
+@pytest.mark.parametrize("code", mentioned())
+def test_commands_in_the_prose_exist(code: str) -> None:
+    """`./iot something --option` in a sentence: the program's own help knows that command and that option."""
+    _, *words = code.replace("…", "").split()
+    command = words[0] if words and not words[0].startswith("-") else ""
+    options = [w.partition("=")[0] for w in words if w.startswith("--")]
+    argv = [sys.executable, "-m", "app.cli", *([command] if command else []), "--help"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    if command != "test":
+        for option in options:
+            assert re.search(rf"{option}\b", done.stdout), f"{option} is not in the help of {command or './iot'}"
+
+
+def test_codes_of_rejected_messages_are_explained() -> None:
+    """Each `motivo` that ingest can write stands in docs/operacion.md."""
+    source = read("app/domain/reporte.py") + read("app/ingest.py")
+    reasons = set(re.findall(r'ReporteRechazado\("([a-z_0-9]+)"', source))
+    reasons |= set(re.findall(r'return "([a-z_0-9]+)", ', source))
+    reasons |= set(re.findall(r'NuevoRechazo\([^"\n]*"([a-z_0-9]+)"', source))
+    assert {"no_json", "no_almacenable", "demasiados_sin_reclamar"} <= reasons
+    page = read("docs/operacion.md")
+    assert not [r for r in reasons if f"`{r}`" not in page]
+
+
+def test_modules_of_the_architecture_exist() -> None:
+    """Every file that docs/arquitectura.md names is there, and every module of app/ is named."""
+    page = read("docs/arquitectura.md")
+    for name in set(re.findall(r"`((?:app|simulator|bench|tests|tools|docs)/[\w/.-]+\.(?:py|md|html|css))`", page)):
+        assert (ROOT / name).exists(), name
+    unnamed = [p.name for p in (ROOT / "app").glob("*.py") if p.name not in page]
+    assert not unnamed, f"docs/arquitectura.md says nothing of {unnamed}"
