@@ -5,17 +5,16 @@ from __future__ import annotations
 import functools
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
-
 from app import dispositivos
 from app.bus import Bus
 from app.clock import Clock
-from app.db import Database
+from app.db import Database, raw
 from app.domain.dispositivo import Dispositivo, dump_object
 from app.domain.events import DeviceUpdated
 from app.domain.reporte import parse
@@ -73,7 +72,7 @@ def _fresh_database() -> bytes:
 class House:
     """A database file of its own, the events it published and the statements its writer ran."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Any = None) -> None:
         self.folder = folder
         self.clock = clock or FakeClock()
         self.bus = Bus()
@@ -82,8 +81,6 @@ class House:
         if not (folder / "iot.db").exists():
             (folder / "iot.db").write_bytes(_fresh_database())
         self.db = Database("sqlite:///iot.db", folder, self.clock, self.bus.publish)
-        self.statements: list[str] = []
-        event.listen(self.db._writer_engine, "before_cursor_execute", self._note)
 
     def __enter__(self) -> House:
         return self
@@ -94,8 +91,15 @@ class House:
     def close(self) -> None:
         self.db.close()
 
-    def _note(self, _conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.statements.append(statement)
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """What the writer's connection runs meanwhile, as SQLite itself sees it."""
+        seen: list[str] = []
+        with self.db.unit_of_work() as uow:
+            driver = raw(uow.conn)
+        driver.set_trace_callback(seen.append)
+        yield seen
+        driver.set_trace_callback(None)
 
     def report(self, *bodies: dict[str, Any] | bytes, grace: float = 10.0) -> None:
         """One unit of work with these messages on the shared topic, as the ingest stores them."""
