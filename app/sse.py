@@ -10,6 +10,7 @@ Threads: ``publish`` is called by the writer, ``open`` by request threads, every
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ CHUNK_BYTES = 256 << 10
 HISTORY_BYTES = 16 << 20
 """Bound of the history next to its number of events; a flood of 64 KiB payloads must not fill a Raspberry Pi."""
 LAG_EVENTS = 2000
-"""A reader further behind gets only the latest state of each device."""
+"""A reader further behind gets only the latest state of each device, unless it is being given what it missed."""
 JOINED_RUNS = 64
 ENTRY_OVERHEAD = 600
 RETRY_MS = (500, 3000)
@@ -69,11 +70,12 @@ class Entry:
             self._frame = f"id: {self.epoch}-{self.event.secuencia}\ndata: {data}\n\n".encode()
         return self._frame
 
-    def leave(self) -> bytes:
-        """The frame that tells a reader that the device is not in its filter any more."""
+    def leave(self, *, placed: bool = True) -> bytes:
+        """The frame that tells a reader that the device is not in its filter any more; ``placed``: with its id."""
         d = self.event.dispositivo
-        head = f"id: {self.epoch}-{self.event.secuencia}\nevent: leave\n"
-        return f'{head}data: {{"id":{d.id},"serial_number":"{d.serial_number}"}}\n\n'.encode()
+        head = f"id: {self.epoch}-{self.event.secuencia}\n" if placed else ""
+        serial = json.dumps(d.serial_number, ensure_ascii=False)
+        return f'{head}event: leave\ndata: {{"id":{d.id},"serial_number":{serial}}}\n\n'.encode()
 
 
 class Latest(NamedTuple):
@@ -126,7 +128,7 @@ class Hub:
         self._open: set[Subscription] = set()
         self._of_address: dict[str, int] = {}
         self._parked: dict[Subscription, gevent.Greenlet] = {}
-        self._joined: dict[tuple[FiltroStream, int], tuple[int, bytes]] = {}
+        self._joined: dict[tuple[FiltroStream, int, bool], tuple[int, bytes]] = {}
         self._counts = {"abiertas": 0, "rechazadas": 0, "reanudadas": 0, "resets": 0, "agrupadas": 0}
 
     def start(self) -> None:
@@ -137,6 +139,9 @@ class Hub:
     def publish(self, events: Sequence[DeviceUpdated]) -> None:
         """Take in committed events, in commit order; any thread, one at a time (the writer's lock sees to it)."""
         with self._recent:
+            if events[0].secuencia != self.last + 1:  # somebody else wrote to the database: that can't be told again
+                self._entries.clear()
+                self._bytes, self._oldest = 0, events[0].secuencia
             for event in events:
                 self._remember(Entry(event, self.epoch))
             while len(self._entries) > self._history or self._bytes > HISTORY_BYTES:
@@ -185,12 +190,17 @@ class Hub:
             **self._counts,
         }
 
-    def run(self, filtro: FiltroStream, cursor: int) -> tuple[int, bytes]:
-        """Frames for a reader at ``cursor``, and its new cursor; a long run is given in pieces."""
-        key = (filtro, cursor)
+    def remembers(self, cursor: int) -> bool:
+        """Whether every event after ``cursor`` is in the history."""
+        return cursor + 1 >= self._oldest
+
+    def run(self, filtro: FiltroStream, cursor: int, *, exact: bool) -> tuple[int, bytes]:
+        """Frames for a reader at ``cursor``, and its new cursor; a long run is given in pieces. ``exact``: all events,
+        however far behind, as long as the history has them."""
+        key = (filtro, cursor, exact)
         found = self._joined.get(key)
         if found is None:
-            found = self._join(filtro, cursor)
+            found = self._join(filtro, cursor, exact=exact)
             if len(self._joined) >= JOINED_RUNS:
                 self._joined.clear()
             self._joined[key] = found
@@ -237,15 +247,22 @@ class Hub:
         else:
             self._latest[event.dispositivo.id] = Latest(entry, before.changed_at, before.reclamado_antes)
 
-    def _join(self, filtro: FiltroStream, cursor: int) -> tuple[int, bytes]:
+    def _join(self, filtro: FiltroStream, cursor: int, *, exact: bool) -> tuple[int, bytes]:
+        frames: list[bytes] = []
         with self._recent:
             last = self.last
-            if last - cursor > LAG_EVENTS or cursor + 1 < self._oldest:
+            lagging = not self.remembers(cursor) or (last - cursor > LAG_EVENTS and not exact)
+            if lagging:
                 run = self._coalesced(cursor)
             else:
+                last = min(last, cursor + LAG_EVENTS)
                 entries = [self._entries[n] for n in range(cursor + 1, last + 1)]
                 run = [(entry, entry.event.reclamado_antes) for entry in entries]
-        frames: list[bytes] = []
+        if lagging:
+            # First who left, without an id: a device that left early may have its latest event late, and a reader that
+            # is cut off between the two would resume after the change that made it leave.
+            frames = [entry.leave(placed=False) for entry, antes in run if _leaves(filtro, entry, antes)]
+            run = [(entry, None) for entry, _ in run]
         size = 0
         for entry, antes in run:
             frame = _frame(filtro, entry, antes)
@@ -298,20 +315,16 @@ class Hub:
 class Subscription:
     """One reader's place in the stream."""
 
-    __slots__ = ("_filtro", "_hub", "_reset", "address", "cursor", "next_ping")
+    __slots__ = ("_filtro", "_hub", "_missed_to", "_reset", "address", "cursor", "next_ping")
 
     def __init__(self, hub: Hub, filtro: FiltroStream, address: str, cursor: int, *, reset: bool) -> None:
         self._hub = hub
         self._filtro = filtro
         self.cursor = cursor
         self._reset = reset
+        self._missed_to = hub.last  # up to here a reader that resumes is given every event
         self.address = address
         self.next_ping = hub.clock.monotonic() + hub.ping_s
-
-    @property
-    def resumed(self) -> bool:
-        """Whether nothing was missed since the reader's last id; then it needs no snapshot."""
-        return self.cursor < self._hub.last and not self._reset
 
     def stream(self, snapshot: tuple[int, Sequence[Dispositivo]] | None = None) -> Stream:
         """The bytes for the reader, to be iterated in a greenlet; close it in any case."""
@@ -327,7 +340,7 @@ class Subscription:
         del snapshot
         while not hub.closing:
             if hub.last > self.cursor:
-                self.cursor, chunk = hub.run(self._filtro, self.cursor)
+                chunk = self._next()
                 if chunk:
                     yield chunk
             else:
@@ -337,16 +350,31 @@ class Subscription:
                 yield PING
         yield f"retry: {random.randint(*RETRY_MS)}\n\n".encode()  # noqa: S311 - spreads load, guards nothing
 
+    def _next(self) -> bytes:
+        """What comes after the cursor. A reader that resumes and whose missed events leave the history before it took
+        them is told ``reset``, never a part of them in silence."""
+        hub = self._hub
+        missing = self.cursor < self._missed_to
+        if missing and not hub.remembers(self.cursor):
+            self.cursor = hub.last
+            return self._reset_frame()
+        self.cursor, chunk = hub.run(self._filtro, self.cursor, exact=missing)
+        return chunk
+
+    def _reset_frame(self) -> bytes:
+        return f"id: {self._hub.epoch}-{self.cursor}\nevent: reset\ndata: {{}}\n\n".encode()
+
     def _opening(self, snapshot: tuple[int, Sequence[Dispositivo]] | None) -> bytes:
         epoch = self._hub.epoch
-        frames = [f"id: {epoch}-{self.cursor}\nevent: reset\ndata: {{}}\n\n"] if self._reset else []
+        opening = self._reset_frame() if self._reset else b""
+        frames: list[str] = []
         if snapshot is not None:
             upto, devices = snapshot
             self.cursor = max(self.cursor, upto)
             frames += [f"data: {device_event_json(d)}\n\n" for d in devices]
             if devices:  # only the last one names a place: who is cut off before it must not resume after it
                 frames[-1] = f"id: {epoch}-{upto}\n{frames[-1]}"
-        return "".join(frames).encode()
+        return opening + "".join(frames).encode()
 
 
 class Stream:
@@ -376,6 +404,10 @@ def _frame(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> 
     d = entry.event.dispositivo
     if filtro.matches(d.serial_number, d.reclamado):
         return entry.update()
-    if reclamado_antes is not None and filtro.matches(d.serial_number, reclamado_antes):
-        return entry.leave()
-    return None
+    return entry.leave() if _leaves(filtro, entry, reclamado_antes) else None
+
+
+def _leaves(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bool:
+    d = entry.event.dispositivo
+    was_in = reclamado_antes is not None and filtro.matches(d.serial_number, reclamado_antes)
+    return was_in and not filtro.matches(d.serial_number, d.reclamado)
