@@ -9,6 +9,7 @@ and the documentation page with Chromium. `casa.svg` is drawn by hand and is not
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 import shutil
@@ -44,7 +45,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        http, mqtt = free_port(), free_port()
+        http, mqtt = free_port(5000), free_port(1883)
         env = {k: v for k, v in os.environ.items() if not k.startswith("IOT_")} | {
             "IOT_INSTANCE_PATH": str(work / "instance"),
             "IOT_BACKEND_PORT": str(http),
@@ -80,11 +81,15 @@ def main() -> int:
     return 0
 
 
-def free_port() -> int:
-    """A port free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(usual: int) -> int:
+    """The usual port if nobody has it, else one that was free a moment ago."""
+    for wanted in (usual, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("0.0.0.0", wanted))
+                return int(probe.getsockname()[1])
+    raise SystemExit("no queda ningún puerto libre")
 
 
 def start(argv: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -148,7 +148,10 @@ def test_a_command_that_nobody_knows_is_an_error(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("shown", "real"),
-    [({"a": 1}, {"a": "1"}), ({"a": 1}, {"a": 1, "b": 2}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({"estado": "activo"}, {"estado": "x"}), ([1], [])],
+    [
+        ({"a": 1}, {"a": "1"}), ({"a": 1}, {"a": 1, "b": 2}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"estado": "activo"}, {"estado": "x"}), ([1], []),
+    ],
 )  # fmt: skip
 def test_another_shape_is_an_error(shown: object, real: object) -> None:
     with pytest.raises(AssertionError):
