@@ -62,7 +62,7 @@ class Politica:
         if name is None or not (name in self.nombres or _is_ip(name)):
             error = "Este servidor no atiende ese nombre"
             detail = (
-                f"El nombre {_shown(name or host)} no es de este servidor. Si debe serlo, pon en instance/config.py: "
+                f"El nombre {_shown(name or host)} no es de este servidor. Si debe serlo, ponga en instance/config.py: "
                 f'ALLOWED_HOSTS = ["{_shown(name or host)}"]'
             )
             raise ProblemError(Problem(421, "host_ajeno", error, detail))
@@ -89,7 +89,7 @@ def how_to_trust(peer: Address | None, redes: Iterable[Network]) -> str:
     names = ", ".join(f'"{text}"' for text in dict.fromkeys([*map(str, redes), str(network)]))
     return (
         f"La dirección {peer} no está en TRUSTED_NETWORKS. Para dejar entrar a su red sin contraseña, "
-        f"pon esta línea en instance/config.py y reinicia: TRUSTED_NETWORKS = [{names}]"
+        f"ponga esta línea en instance/config.py y reinicie: TRUSTED_NETWORKS = [{names}]"
     )
 
 

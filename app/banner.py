@@ -31,9 +31,12 @@ def banner_lines(info: RuntimeInfo) -> Iterator[str]:
     yield _line("Esta máquina", info.http_url)
     yield _line("Desde un móvil", _phone(info))
     yield _line("Documentación", f"{info.http_url}/docs")
-    yield _line("Broker MQTT", info.broker.descripcion)
-    for number, missing in enumerate(info.broker.no_promete):
-        yield _line("  no promete" if number == 0 else "", missing)
+    if info.broker is None:
+        yield _line("Broker MQTT", f"ninguno todavía; se sigue intentando. {info.broker_fault or ''}")
+    else:
+        yield _line("Broker MQTT", info.broker.descripcion)
+        for number, missing in enumerate(info.broker.no_promete):
+            yield _line("  no promete" if number == 0 else "", missing)
     yield _line("Quién entra", who_gets_in(info.settings.trusted_networks))
     if not _open_to_lan(info.settings.trusted_networks):
         yield _line("", f"para dejar entrar a su red, en {info.instance_path / 'config.py'}:")

@@ -212,7 +212,8 @@ class MqttClient:
             self._client = None
             client.finish()
             self._bandeja.reclaim()
-        log.info("se perdió la conexión con el broker: %s", self._fault)
+        if not self._stopping:
+            log.warning("se perdió la conexión con el broker: %s", self._fault)
         return accepted
 
     def _serve(self, client: _Client) -> None:

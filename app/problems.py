@@ -105,7 +105,7 @@ _STATUS: dict[type[DomainError], int] = {
 
 _HTTP_SENTENCES = {
     400: ("peticion_incorrecta", "La petición no es válida"),
-    403: ("acceso_denegado", "No tienes permiso"),
+    403: ("acceso_denegado", "No tiene permiso"),
     404: ("recurso_no_encontrado", "Recurso no encontrado"),
     405: ("metodo_no_permitido", "Este recurso no admite ese método"),
     413: ("peticion_grande", "El cuerpo de la petición es demasiado grande"),

@@ -54,7 +54,8 @@ class RuntimeInfo:
     settings: Settings
     http_url: str
     lan_urls: tuple[str, ...]
-    broker: BrokerInfo
+    broker: BrokerInfo | None
+    broker_fault: str | None
     instance_path: Path
     schema_version: str
     first_run: bool
@@ -149,25 +150,34 @@ class Runtime:
         }
 
     def _start_broker(self, banner: Callable[[RuntimeInfo], None], demo: bool) -> None:
-        while not self.stopping:
-            try:
-                broker = choose_broker(self.settings, self.settings.instance_path, clock=self.clock)
-                self.broker = broker
-                broker.start()
-                break
-            except BrokerError as error:
-                self._broker_fault = str(error)
-                log.error("sin broker MQTT: %s (se reintenta)", error)
-                self.clock.sleep(BROKER_RETRY_S)
+        """In a native thread: HTTP serves meanwhile, and goes on serving while no broker can be had."""
+        told = False
+        while not self.stopping and not self._broker_started():
+            if not told:
+                banner(self._info())
+                told = True
+            self.clock.sleep(BROKER_RETRY_S)
         if self.stopping or self.broker is None:
             return
-        self._broker_fault = None
         self.mqtt = MqttClient(_mqtt_settings(self.settings, self.broker), self.ingest, self._pending, self.clock)
         self._bus.subscribe(self.mqtt.on_events)
         self.mqtt.start()
-        banner(self._info(self.broker.info))
+        if not told:
+            banner(self._info())
         if demo:
             self._demo = _start_demo(self.settings, self.broker.info)
+
+    def _broker_started(self) -> bool:
+        try:
+            self.broker = choose_broker(self.settings, self.settings.instance_path, clock=self.clock)
+            self.broker.start()
+        except BrokerError as error:
+            if self._broker_fault != str(error):
+                log.error("sin broker MQTT: %s (se reintenta)", error)
+            self._broker_fault = str(error)
+            return False
+        self._broker_fault = None
+        return True
 
     def _stop(self) -> None:
         """Not ready; no new work; flush, acknowledge, disconnect keeping the session; end the streams; checkpoint."""
@@ -214,14 +224,15 @@ class Runtime:
             return {"conectado": False, "fallo": self._broker_fault or "el broker está arrancando", **kind}
         return {**self.mqtt.status(), **kind}
 
-    def _info(self, broker: BrokerInfo) -> RuntimeInfo:
+    def _info(self) -> RuntimeInfo:
         port = self.server.port
         public = self.settings.public_backend_url
         return RuntimeInfo(
             settings=self.settings,
             http_url=f"http://{_local_host(self.settings.backend_host)}:{port}",
             lan_urls=(public,) if public else (),
-            broker=broker,
+            broker=self.broker.info if self.broker and not self._broker_fault else None,
+            broker_fault=self._broker_fault,
             instance_path=self.settings.instance_path,
             schema_version=HEAD,
             first_run=self.first_run,
@@ -277,7 +288,7 @@ class _only_one:  # noqa: N801 - reads as what it says: with _only_one(...)
         except OSError:
             self._file.close()
             raise StartError(
-                f"ya hay un IoT Backend en marcha con esta carpeta ({self._path.parent}). Termínalo antes, o usa otra "
+                f"ya hay un IoT Backend en marcha con esta carpeta ({self._path.parent}). Termínelo antes, o use otra "
                 "carpeta con IOT_INSTANCE_PATH."
             ) from None
 
@@ -288,7 +299,7 @@ class _only_one:  # noqa: N801 - reads as what it says: with _only_one(...)
 def _port_taken(s: Settings, error: OSError) -> str:
     return (
         f"el puerto {s.backend_port} no está libre o la dirección {s.backend_host} no es de esta máquina ({error}). "
-        "Cambia BACKEND_PORT (por ejemplo IOT_BACKEND_PORT=5001 ./iot) o mira quién lo ocupa con ./iot doctor."
+        "Cambie BACKEND_PORT (por ejemplo IOT_BACKEND_PORT=5001 ./iot) o vea quién lo ocupa con ./iot doctor."
     )
 
 

@@ -123,7 +123,7 @@ def saturated() -> ProblemError:
         Problem(
             503,
             "servicio_ocupado",
-            "El servidor está ocupado; inténtalo de nuevo en unos segundos",
+            "El servidor está ocupado; inténtelo de nuevo en unos segundos",
             headers=[("Retry-After", str(RETRY_AFTER_S))],
         )
     )

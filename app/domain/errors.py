@@ -81,7 +81,7 @@ class VersionConflict(DomainError):
     """``If-Match`` named a version that is not the device's any more; ``actual`` is the current one."""
 
     codigo = "version_obsoleta"
-    mensaje = "El dispositivo cambió desde que lo leíste; vuelve a leerlo y repite el cambio"
+    mensaje = "El dispositivo cambió desde que lo leyó; vuelva a leerlo y repita el cambio"
 
     def __init__(self, actual: int) -> None:
         self.actual = actual
@@ -92,7 +92,7 @@ class StorageBusy(DomainError):
     """The database is locked by somebody else; try again."""
 
     codigo = "almacen_ocupado"
-    mensaje = "La base de datos está ocupada; inténtalo de nuevo en unos segundos"
+    mensaje = "La base de datos está ocupada; inténtelo de nuevo en unos segundos"
 
 
 class StorageFull(DomainError):
@@ -106,4 +106,4 @@ class TooManyStreams(DomainError):
     """The bound on open streams (in all or of one address) is reached."""
 
     codigo = "demasiados_streams"
-    mensaje = "Hay demasiadas conexiones en vivo abiertas; inténtalo más tarde"
+    mensaje = "Hay demasiadas conexiones en vivo abiertas; inténtelo más tarde"

@@ -54,7 +54,7 @@ def migrate(path: Path, now: datetime) -> bool:
     if version not in KNOWN:
         raise DatabaseFault(
             f"{path} es de una versión más nueva del programa (esquema {version}; este programa conoce hasta {HEAD}). "
-            "Actualiza el programa o recupera una copia de instance/respaldos."
+            "Actualice el programa o recupere una copia de instance/respaldos."
         )
     if version != HEAD:
         try:
@@ -63,15 +63,15 @@ def migrate(path: Path, now: datetime) -> bool:
             cause = getattr(error, "orig", None) or error
             raise DatabaseFault(
                 f"No se pudo actualizar {path} ({cause}). Sigue como estaba. Mira si queda sitio en el disco y si otro "
-                "programa la tiene abierta, y vuelve a arrancar."
+                "programa la tiene abierta, y vuelva a arrancar."
             ) from error
     _mark(marker)
     return False
 
 
 _GONE = (
-    "{path} falta o está vacía, y aquí ya había una casa instalada. No se crea otra encima: recupera una copia "
-    "(mira en la carpeta respaldos) o, si de verdad quieres empezar de cero, borra {marker}."
+    "{path} falta o está vacía, y aquí ya había una casa instalada. No se crea otra encima: recupere una copia "
+    "(mire en la carpeta respaldos) o, si de verdad quiere empezar de cero, borre {marker}."
 )
 
 
@@ -100,7 +100,7 @@ def schema_version(path: Path) -> str | None:
                 return str(row[0]) if row else None
             return "0001" if {"dispositivo", "estado_log"} <= names else None
     except sqlite3.DatabaseError as error:
-        raise DatabaseFault(f"No se puede leer {path} ({error}). No se ha tocado; mira ./iot doctor.") from error
+        raise DatabaseFault(f"No se puede leer {path} ({error}). No se ha tocado; vea ./iot doctor.") from error
 
 
 def _create(path: Path) -> None:
