@@ -206,6 +206,7 @@ class MqttClient:
         accepted = False
         try:
             client.connect(self._settings.host, self._settings.port, self._settings.keepalive)
+            self._fault = "se llega, pero no contesta como un broker MQTT (¿pide TLS, o es otro programa?)"
             self._serve(client)
         finally:
             accepted, self._granted = self._granted, False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
+import socket
+import time
 from datetime import datetime
 
 import pytest
 
-from tests.support.http import problem
+from tests.support.http import problem, raw
 
 TEN = [
     "id",
@@ -191,3 +194,44 @@ def test_list_filters(http, detectar):
 
 def test_accented_search_is_a_json_array_too(http):
     assert json.loads(http.get("/dispositivos?q=%C3%B1").body) == []
+
+
+# --- other clients ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("path", ["/dispositivos", "/dispositivos/no-reclamados", "/salud", "/stream/dispositivos"])
+def test_head_has_headers_and_no_body(backend, path):
+    """HEAD answers as GET without a body, streams too, and ends."""
+    request = f"HEAD {path} HTTP/1.1\r\nHost: 127.0.0.1:{backend.port}\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", backend.port), timeout=5) as s:
+        s.sendall(request)
+        received = b""
+        while data := s.recv(65536):
+            received += data
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b""
+
+
+def test_http_1_0_clients_are_served(backend, detectar):
+    """No Host, no keep-alive, no chunks: an embedded client of the old school reads the list and the stream."""
+    device = detectar()
+    answer = raw(backend.port, f"GET /dispositivos/{device['id']} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    assert (answer.status, answer.json["id"]) == (200, device["id"])
+    with socket.create_connection(("127.0.0.1", backend.port), timeout=5) as s:
+        s.sendall(b"GET /stream/dispositivos HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        received = b""
+        while b"event: hello\ndata: {}\n\n" not in received:
+            received += s.recv(65536)
+        assert b"chunked" not in received.lower()
+
+
+def test_kept_alive_connection_serves_many(backend):
+    """A hundred requests on one connection, well under the 44 ms that a missing TCP_NODELAY would cost each."""
+    connection = http.client.HTTPConnection("127.0.0.1", backend.port, timeout=5)
+    began = time.monotonic()
+    try:
+        for _ in range(100):
+            connection.request("GET", "/dispositivos")
+            assert connection.getresponse().read()
+    finally:
+        connection.close()
+    assert time.monotonic() - began < 4

@@ -16,12 +16,19 @@ class Mosquitto:
     """
 
     def __init__(
-        self, folder: Path, *, persistent: bool = True, durable: bool = False, port: int | None = None, extra: str = ""
+        self,
+        folder: Path,
+        *,
+        persistent: bool = True,
+        durable: bool = False,
+        port: int | None = None,
+        extra: str = "",
+        anonymous: bool = True,
     ) -> None:
         self.folder, self.persistent, self.durable = folder, persistent, durable
         self.port = port or free_port()
         self.binary = require("mosquitto")
-        self.extra = extra
+        self.extra, self.anonymous = extra, anonymous
         self._process: Proceso | None = None
 
     def start(self) -> Mosquitto:
@@ -36,7 +43,7 @@ class Mosquitto:
     def _config(self) -> str:
         lines = [
             f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
+            f"allow_anonymous {str(self.anonymous).lower()}",
             "max_inflight_messages 1000",
             "max_queued_messages 0",
             "max_queued_bytes 0",
