@@ -118,11 +118,17 @@ def test_what_was_before_the_stream_is_not_told(hub):
 
 
 def test_filters_and_leave(hub):
-    free, mine, one = Reader(hub, FREE), Reader(hub, FiltroStream(reclamado=True)), Reader(hub, FiltroStream("SER00002"))
+    free, mine, one = (
+        Reader(hub, FREE),
+        Reader(hub, FiltroStream(reclamado=True)),
+        Reader(hub, FiltroStream("SER00002")),
+    )
     hub.publish([an_event(1, 1, antes=None), an_event(2, 2, antes=None)])
     hub.publish([an_event(3, 1, reclamado=True, antes=False)])
     hub.publish([an_event(4, 1, reclamado=True, antes=True), an_event(5, 2)])
-    settle(lambda: hub.stats()["ultimo_evento"] == 5 and free.page.updates[-1:] == [5] and mine.page.updates[-1:] == [4])
+    settle(
+        lambda: hub.stats()["ultimo_evento"] == 5 and free.page.updates[-1:] == [5] and mine.page.updates[-1:] == [4]
+    )
     told = lambda reader: [(e, d.get("id")) for c in reader.chunks[1:] for _, e, d in frames(c)]  # noqa: E731
     assert told(free) == [("message", 1), ("message", 2), ("leave", 1), ("message", 2)], "one leave, not one an event"
     assert told(mine) == [("message", 1), ("message", 1)]

@@ -160,7 +160,9 @@ class Tray(RuleBasedStateMachine):
             self.mid += 1
             self.tray.sent(self.mid, wish)
             what = (wish.version, json.loads(wish.payload)["n"])
-            ahead = [w for d, w in self.flying.values() if d == wish.device_id] + [self.broker.get(wish.device_id, (0, 0))]
+            ahead = [w for d, w in self.flying.values() if d == wish.device_id] + [
+                self.broker.get(wish.device_id, (0, 0))
+            ]
             assert what >= max(ahead), "an older one after a newer one"
             self.flying[self.mid] = (wish.device_id, what)
 
