@@ -72,6 +72,13 @@ class Ventana:
         self._kept = 0
         self._cleared = True
 
+    def forget(self) -> None:
+        """What was taken in since the last :meth:`saved` will not be stored."""
+        for mid in self._fresh[::2]:
+            self._known.pop(mid, None)
+        self._count -= len(self._fresh) // 2
+        self._fresh = array("I")
+
     def save(self, uow: UnitOfWork) -> None:
         """Write what was taken in since the last :meth:`saved`, drop what left the window."""
         self._pending = None

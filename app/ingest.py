@@ -162,6 +162,7 @@ class Ingest:
             try:
                 self._process(items)
             except Exception:
+                self._ventana.forget()  # the broker sends it again after a reconnect, and that is no duplicate
                 log.exception("a batch could not be handled; it is not acknowledged")
             if self._giving_up.is_set():
                 return
@@ -253,7 +254,7 @@ class Ingest:
 
     def _store(self, batch: _Batch, *, final: bool) -> None:
         with self._db.unit_of_work() as uow:
-            stored, rejected = self._apply(uow, batch.reportes)
+            stored, retained, rejected = self._apply(uow, batch.reportes)
             rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
             dispositivos.confirmar_deseadas(uow, batch.confirmed)
             if final:
@@ -261,11 +262,15 @@ class Ingest:
         if final:
             self._ventana.saved()
         self._counts["guardados"] += stored
+        self._counts["retenidos"] += retained
         self._counts["rechazados"] += len(rejected)
 
-    def _apply(self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]) -> tuple[int, list[NuevoRechazo]]:
+    def _apply(
+        self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]
+    ) -> tuple[int, int, list[NuevoRechazo]]:
+        """How many were stored, how many were retained and so told nothing new, and those that must be rejected."""
         if not reportes:
-            return 0, []
+            return 0, 0, []
         known = dispositivos.by_serials(uow.conn, {r.serial_number for r, _ in reportes})
         unknown = dict.fromkeys(r.serial_number for r, _ in reportes if r.serial_number not in known)
         rejected: list[NuevoRechazo] = []
@@ -277,10 +282,9 @@ class Ingest:
                 reportes = [(r, d) for r, d in reportes if r.serial_number not in beyond]
         # A retained report is an old one, sent at each subscription: it introduces a device, it tells nothing new.
         fresh = [r for r, d in reportes if not d.retain or r.serial_number not in known]
-        self._counts["retenidos"] += len(reportes) - len(fresh)
         if fresh:
             dispositivos.apply_reportes(uow, fresh, known, grace=self._grace)
-        return len(fresh), rejected
+        return len(fresh), len(reportes) - len(fresh), rejected
 
 
 def _beyond(delivery: Delivery) -> NuevoRechazo:

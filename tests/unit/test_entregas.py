@@ -169,6 +169,7 @@ class Window(RuleBasedStateMachine):
         entregas.WINDOW, entregas.SLACK = self.BOUND, 4
         self.window = load(self.house)
         self.durable: list[tuple[int, bytes]] = []
+        self.forgotten: set[int] = set()
         self.fresh: list[tuple[int, bytes]] = []
 
     def teardown(self):
@@ -185,11 +186,16 @@ class Window(RuleBasedStateMachine):
             latest = next(p for m, p in reversed(history) if m == mid)
             assert latest == payload, "only the last message of that packet id can be meant"
         elif dup:
-            recent = history[-self.BOUND :]
+            recent = self.since_forgotten(mid, history[-self.BOUND :])
             latest = next((p for m, p in reversed(recent) if m == mid), None)
             assert latest != payload, "it was among the last ones"
         if taken:
             self.fresh.append((mid, payload))
+            self.forgotten.discard(mid)
+
+    def since_forgotten(self, mid, recent):
+        """A packet id whose last use was given up says nothing about its uses before: their acks are long sent."""
+        return [] if mid in self.forgotten else recent
 
     @rule()
     def commit(self):
@@ -206,9 +212,16 @@ class Window(RuleBasedStateMachine):
             pass
 
     @rule()
+    def give_up(self):
+        self.window.forget()
+        self.forgotten |= {mid for mid, _ in self.fresh}
+        self.fresh = []
+
+    @rule()
     def crash(self):
         self.window = load(self.house)
         self.fresh = []
+        self.forgotten = set()
 
     @rule()
     def session_lost(self):
