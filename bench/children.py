@@ -182,7 +182,9 @@ class Lab:
         """A private broker on a free port; returns the port."""
         port = free_port()
         conf = self.folder / f"mosquitto-{port}.conf"
-        conf.write_text(MOSQUITTO_CONF.format(port=port))
+        # As root it would change its user, and the kernel then forgets to end it when the benchmark is killed.
+        user = "user root\n" if os.geteuid() == 0 else ""
+        conf.write_text(MOSQUITTO_CONF.format(port=port) + user)
         args = [program("mosquitto") or "mosquitto", "-c", str(conf)]
         child = Child("mosquitto", args, self.folder / "mosquitto.log")
         self.keep(child)
