@@ -101,9 +101,12 @@ class Sse:
                 frame, self._text = self._text.split(b"\n\n", 1)
                 return parse(frame + b"\n\n")
             left = deadline - time.monotonic()
-            if self.ended or left <= 0:
+            if self.ended or (left <= 0 and timeout > 0):
                 return None
+            before = len(self._buffer)
             self._receive(left)
+            if timeout <= 0 and len(self._buffer) == before:
+                return None
 
     def update(self, timeout: float = 5.0) -> Evento:
         """The next frame that is no ping."""
