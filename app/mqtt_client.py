@@ -104,6 +104,8 @@ class MqttClient:
         self._reading = True
         self._stopping = False
         self._granted = False
+        self._accepted = False  # the present connection was granted once
+        self._forgotten = False  # the broker lost everything, and that was not answered yet
         self._stop_event = threading.Event()
         self._turn = clock.monotonic()
         self._session_present: bool | None = None
@@ -125,9 +127,10 @@ class MqttClient:
         self._stop_event.set()
         self._wake()
         if self._thread.ident is not None:
-            self._thread.join(CONNECT_S + STOP_S)
-        self._wake_r.close()
-        self._wake_w.close()
+            self._thread.join(STOP_S)
+        if not self._thread.is_alive():  # else it sits in a connect or a TLS handshake, with nothing to send
+            self._wake_r.close()
+            self._wake_w.close()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Acknowledge committed QoS 1 deliveries, in this order; any thread."""
@@ -176,26 +179,27 @@ class MqttClient:
         while not self._stopping:
             started = self._clock.monotonic()
             try:
-                accepted = self._connection()
-                if accepted and self._clock.monotonic() - started > SHORT_S:
-                    failures = 0
-                elif accepted and failures >= TAKEN_OVER:
-                    self._fault = "el broker corta la conexión cada vez: ¿usa otro programa el mismo MQTT_CLIENT_ID?"
-                    log.error("%s", self._fault)
+                self._connection()
             except OSError as error:
                 self._fault = f"no se llega al broker: {error}"
             except Exception as error:
                 log.exception("the MQTT loop failed; it connects again")
                 self._fault = f"error interno: {type(error).__name__}"
             self._turn = self._clock.monotonic()
+            if self._accepted and self._turn - started > SHORT_S:  # however it ended
+                failures = 0
+            elif self._accepted and failures >= TAKEN_OVER:
+                self._fault = "el broker corta la conexión cada vez: ¿usa otro programa el mismo MQTT_CLIENT_ID?"
+                log.error("%s", self._fault)
             if not self._stopping:
                 wait = min(RETRY_S[1], RETRY_S[0] * 2 ** min(failures, 5))
                 self._stop_event.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
                 failures += 1
 
-    def _connection(self) -> bool:
-        """One connection from CONNECT to its end; True when the broker had accepted it."""
+    def _connection(self) -> None:
+        """One connection from CONNECT to its end."""
         self._epoch += 1
+        self._accepted = False
         client = _Client(self._settings, self._clock)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -203,19 +207,17 @@ class MqttClient:
         client.on_publish = self._on_publish
         client.on_socket_register_write = lambda *_: None  # an external loop asks want_write()
         self._client = client
-        accepted = False
         try:
             client.connect(self._settings.host, self._settings.port, self._settings.keepalive)
             self._fault = "se llega, pero no contesta como un broker MQTT (¿pide TLS, o es otro programa?)"
             self._serve(client)
         finally:
-            accepted, self._granted = self._granted, False
+            self._granted = False
             self._client = None
             client.finish()
             self._bandeja.reclaim()
         if not self._stopping:
             log.warning("se perdió la conexión con el broker: %s", self._fault)
-        return accepted
 
     def _serve(self, client: _Client) -> None:
         with selectors.DefaultSelector() as selector:
@@ -287,6 +289,7 @@ class MqttClient:
         self._counts["conexiones"] += 1
         self._session_present = bool(flags.session_present)
         if not self._session_present:
+            self._forgotten = True
             self._sink.session_lost()
         topics = [(DEVICE_TOPIC, 1), (SHARED_TOPIC, 1)] if self._settings.shared_topic else [(DEVICE_TOPIC, 1)]
         client.subscribe(topics)
@@ -299,8 +302,10 @@ class MqttClient:
             client.disconnect()
             return
         self._fault = "la conexión se cortó"
-        self._bandeja.add(self._pending(not self._session_present))
-        self._granted = True
+        # A connection may end between CONNACK and here; the next one finds a session, which is a new and empty one.
+        self._bandeja.add(self._pending(self._forgotten))
+        self._forgotten = False
+        self._granted = self._accepted = True
         log.info("conectado al broker %s:%s", self._settings.host, self._settings.port)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
