@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,21 +146,40 @@ def _reserve_descriptors(devices: int) -> None:
 
 @contextmanager
 def _until_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl+C or SIGTERM sets (only the main thread of a process may catch signals)."""
+    """An event that Ctrl+C or SIGTERM sets (only the main thread of a process may catch signals).
+
+    The handler runs in the main thread, between any two of its instructions: ``Event.set`` there waits for ever for a
+    lock that the main thread's own ``Event.wait``, or the handler of the signal before, holds. So it only writes a
+    byte, and a thread that reads it sets the event.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
+        with suppress(BlockingIOError):
+            os.write(tell, b"x")
+
+    def watch() -> None:
+        os.read(told, 1)
         stop.set()
 
+    watcher = threading.Thread(target=watch, name="sim-avisos", daemon=True)
+    watcher.start()
     before = [(number, signal.signal(number, on_signal)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield stop
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+        with suppress(BlockingIOError):
+            os.write(tell, b"x")
+        watcher.join()
+        os.close(told)
+        os.close(tell)
 
 
 def demo_main(argv: list[str]) -> int:
