@@ -336,7 +336,7 @@ def test_text_that_looks_like_sql_is_only_text(house):
 # --- where and what ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("url", ["postgresql://x/y", "sqlite://", "sqlite:///:memory:", "mysql://a"])
 def test_only_a_sqlite_file_will_do(tmp_path, url):
-    with pytest.raises((ValueError, Exception), match="sqlite:///archivo.db|driver|dialect"):
+    with pytest.raises((ValueError, Exception), match=r"sqlite:///archivo\.db|driver|dialect"):
         sqlite_path(url, tmp_path)
 
 
@@ -372,11 +372,13 @@ def schema(path):
 def original(path):
     with closing(sqlite3.connect(path)) as conn:
         conn.executescript("""
-            CREATE TABLE dispositivo (id INTEGER NOT NULL, serial_number VARCHAR(100) NOT NULL, nombre VARCHAR(80) NOT NULL,
-              tipo VARCHAR(50) NOT NULL, modelo VARCHAR(100), descripcion VARCHAR(255), estado VARCHAR(20), parametros JSON,
-              configuracion JSON, reclamado BOOLEAN, PRIMARY KEY (id), UNIQUE (serial_number));
-            CREATE TABLE estado_log (id INTEGER NOT NULL, dispositivo_id INTEGER NOT NULL, estado VARCHAR(20), parametros JSON,
-              timestamp DATETIME, PRIMARY KEY (id), FOREIGN KEY(dispositivo_id) REFERENCES dispositivo (id));
+            CREATE TABLE dispositivo (id INTEGER NOT NULL, serial_number VARCHAR(100) NOT NULL,
+              nombre VARCHAR(80) NOT NULL, tipo VARCHAR(50) NOT NULL, modelo VARCHAR(100), descripcion VARCHAR(255),
+              estado VARCHAR(20), parametros JSON, configuracion JSON, reclamado BOOLEAN, PRIMARY KEY (id),
+              UNIQUE (serial_number));
+            CREATE TABLE estado_log (id INTEGER NOT NULL, dispositivo_id INTEGER NOT NULL, estado VARCHAR(20),
+              parametros JSON, timestamp DATETIME, PRIMARY KEY (id),
+              FOREIGN KEY(dispositivo_id) REFERENCES dispositivo (id));
         """)
 
 

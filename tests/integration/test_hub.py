@@ -30,7 +30,8 @@ FREE = FiltroStream(reclamado=False)
 
 def make_hub(**kw) -> Hub:
     values = {
-        "epoch": "ep", "last": 0, "history": 100, "ping_s": 60.0, "max_streams": 50, "max_per_address": 50, "clock": Clock(),
+        "epoch": "ep", "last": 0, "history": 100, "ping_s": 60.0, "max_streams": 50, "max_per_address": 50,
+        "clock": Clock(),
     }  # fmt: skip
     return Hub(**(values | kw))
 
@@ -277,8 +278,8 @@ def test_numbers_that_somebody_else_used_do_not_break_the_hub(hub):
 # --- resuming ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "last_id",
-    ["garbage", "ep-", "-5", "ep-x", "ep--1", "ep-5x", "EP-50", "otra-50", "ep-50 ", "ep-٥", "ep-1" + "0" * 30, "ep-0x10",
-     "ep-51", "ep-29", "ep-0", "", "-", "ep", "é-50", "ep-1e1"],
+    ["garbage", "ep-", "-5", "ep-x", "ep--1", "ep-5x", "EP-50", "otra-50", "ep-50 ", "ep-٥", "ep-1" + "0" * 30,
+     "ep-0x10",     "ep-51", "ep-29", "ep-0", "", "-", "ep", "é-50", "ep-1e1"],
 )  # fmt: skip
 def test_an_id_that_cannot_be_resumed_is_answered_with_one_reset(last_id):
     with running(make_hub(history=20)) as hub:
@@ -400,8 +401,8 @@ def test_a_lagging_reader_gets_each_devices_latest_state_once_in_order(tight):
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_whatever_the_lag_a_page_ends_up_with_the_truth(data):
-    """Devices appear, report, are claimed; a reader of the unclaimed takes chunks when it likes, is cut off in the middle
-    of one, comes back. Whenever it has caught up it shows exactly the unclaimed ones that changed, as they are."""
+    """Devices appear, report, are claimed; a reader of the unclaimed takes chunks when it likes, is cut off in
+    the middle of one, comes back. Whenever it has caught up it shows exactly the unclaimed ones that changed, as they are."""
     real = sse_module.LAG_EVENTS, sse_module.CHUNK_BYTES
     sse_module.LAG_EVENTS, sse_module.CHUNK_BYTES = 6, 900
     try:

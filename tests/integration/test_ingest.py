@@ -15,8 +15,8 @@ import pytest
 from app import dispositivos, rechazos
 from app import ingest as ingest_module
 from app.clock import Clock
-from app.ingest import Delivery, Ingest, IngestLimits
 from app.domain.peticiones import Cambios, Reclamo
+from app.ingest import Delivery, Ingest, IngestLimits
 from tests.support.nucleo import FakeClock, House
 from tests.support.procesos import wait_until
 
@@ -28,7 +28,8 @@ class Line:
 
     def __init__(self, house, **limits):
         values = {
-            "batch_max": 500, "queue_max": 20_000, "device_rate": 0.0, "max_unclaimed": 1000, "rejected_max": 100, "grace_s": 10.0,
+            "batch_max": 500, "queue_max": 20_000, "device_rate": 0.0, "max_unclaimed": 1000,
+            "rejected_max": 100, "grace_s": 10.0,
         }  # fmt: skip
         self.house = house
         self.acked: list[int] = []
@@ -102,7 +103,7 @@ def test_qos_0_is_stored_and_has_nothing_to_acknowledge(tmp_path):
 
 
 def test_a_commit_that_fails_is_not_acknowledged(tmp_path):
-    """Another process holds the database: nothing is acked, reading goes on; afterwards all is stored once, in order."""
+    """Another process holds the database: nothing is acked, reading goes on; then all is stored once, in order."""
     with line(tmp_path) as it:
         it.offer(message(0))
         wait_until(lambda: it.acked == [1])
@@ -172,8 +173,8 @@ def test_what_can_never_be_stored_is_found_and_the_others_are_stored_once(tmp_pa
 
 
 def test_a_batch_that_cannot_be_handled_at_all_does_not_make_its_redelivery_a_duplicate(tmp_path):
-    """Even the list of rejections can't be written: nothing was stored, nothing is acked. When the broker sends it again
-    (after a reconnect, DUP set) it must not be taken for one that was stored."""
+    """Even the list of rejections can't be written: nothing was stored, nothing is acked. When the broker sends it
+    again (after a reconnect, DUP set) it must not be taken for one that was stored."""
     with line(tmp_path) as it:
         with closing(sqlite3.connect(it.house.db.path, isolation_level=None)) as other:
             other.execute(
