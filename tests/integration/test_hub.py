@@ -402,7 +402,7 @@ def test_a_lagging_reader_gets_each_devices_latest_state_once_in_order(tight):
 @given(data=st.data())
 def test_whatever_the_lag_a_page_ends_up_with_the_truth(data):
     """Devices appear, report, are claimed; a reader of the unclaimed takes chunks when it likes, is cut off in
-    the middle of one, comes back. Whenever it has caught up it shows exactly the unclaimed ones that changed, as they are."""
+    the middle of one, comes back. Caught up it shows exactly the unclaimed ones that changed, as they are."""
     real = sse_module.LAG_EVENTS, sse_module.CHUNK_BYTES
     sse_module.LAG_EVENTS, sse_module.CHUNK_BYTES = 6, 900
     try:

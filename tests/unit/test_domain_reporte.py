@@ -97,7 +97,8 @@ def test_poison_is_refused_with_its_reason(payload, motivo):
 
 @pytest.mark.parametrize(
     "topic", ["", "dispositivos", "dispositivos/x", "dispositivos//estado/y", "otros/x/estado",
-              "dispositivos/x/estado/",              "/dispositivos/x/estado", "dispositivos/x/disponible", "DISPOSITIVOS/estado"],
+              "dispositivos/x/estado/",
+              "/dispositivos/x/estado", "dispositivos/x/disponible", "DISPOSITIVOS/estado"],
 )  # fmt: skip
 def test_other_topics_are_refused(topic):
     with pytest.raises(ReporteRechazado) as caught:
