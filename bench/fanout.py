@@ -126,10 +126,10 @@ def rows(context: Context, found: dict[str, dict[str, Any]]) -> None:
 
     reached = goals(found["ours"]) if "ours" in found else {}
     few, many = f"{READERS} lectores x {RATE}/s", f"{MANY} lectores x {MANY_RATE}/s"
-    add(f"{few}, entregas", "/s", "base", "per_second", goal=f">= {DELIVERIES} con p99 < {P99_MS:.0f} ms",
-        reached=reached.get("base"))
+    add(f"{few}, entregas", "/s", "base", "per_second")
     add(f"{few}, p99", "ms", "base", "p99")
-    add(f"máximo con {READERS} lectores y p99 <= {P99_MS:.0f} ms", "entregas/s", "best", "per_second")
+    add(f"máximo con {READERS} lectores y p99 <= {P99_MS:.0f} ms", "entregas/s", "best", "per_second",
+        goal=f">= {DELIVERIES}", reached=reached.get("best"))
     add(f"{many}, entregas", "/s", "many", "per_second")
     add(f"{many}, p99", "ms", "many", "p99")
     add(f"memoria por lector en espera ({MANY}; app sencilla {PLAIN_IDLE})", "kB", "idle", "kb_each",
@@ -139,11 +139,7 @@ def rows(context: Context, found: dict[str, dict[str, Any]]) -> None:
 
 
 def goals(ours: dict[str, Any]) -> dict[str, bool]:
-    return {"base": kept_up(ours["base"]), "idle": ours["idle"]["kb_each"] <= IDLE_KB,
+    """The rate is judged at the highest that was kept up: at 200 x 200/s exactly the goal is offered, and the span ends
+    with the last delivery, so what is found there is always a little below it."""
+    return {"best": ours["best"]["per_second"] >= DELIVERIES, "idle": ours["idle"]["kb_each"] <= IDLE_KB,
             "most": ours["most"]["reached"] >= MOST}
-
-
-def kept_up(base: dict[str, Any]) -> bool:
-    """All offered events delivered in time. What is offered is exactly the goal, and the span ends with the last
-    delivery, so the rate found is always a little below: two hundredths of play."""
-    return bool(base["share"] >= 0.999 and base["per_second"] >= DELIVERIES * 0.98 and base["p99"] < P99_MS)
