@@ -111,3 +111,21 @@ def test_modules_of_the_architecture_exist() -> None:
         assert (ROOT / name).exists(), name
     unnamed = [p.name for p in (ROOT / "app").glob("*.py") if p.name not in page]
     assert not unnamed, f"docs/arquitectura.md says nothing of {unnamed}"
+
+
+def test_figures_of_settings_in_the_architecture_are_the_defaults() -> None:
+    """The bounds table: `SETTING` 1,000 is config.py's default."""
+    found = re.findall(r"`([A-Z][A-Z_]+)` ([\d,]+)( KiB)?", read("docs/arquitectura.md"))
+    assert len(found) > 10
+    for name, figure, kib in found:
+        assert int(figure.replace(",", "")) * (1024 if kib else 1) == getattr(Config, name), name
+
+
+def test_decision_records_that_are_named_exist() -> None:
+    """docs/adr/NNNN in code and pages leads to a page of that number."""
+    folders = (ROOT / name for name in ("app", "bench", "docs", "simulator"))
+    sources = [p for folder in folders for p in folder.rglob("*") if p.suffix in (".py", ".md")]
+    named = {n for p in sources for n in re.findall(r"(?:docs/)?adr/(\d{4})", p.read_text(encoding="utf-8"))}
+    assert named
+    missing = [n for n in sorted(named) if not list((ROOT / "docs/adr").glob(f"{n}-*.md"))]
+    assert not missing, f"no docs/adr page numbered {missing}"
