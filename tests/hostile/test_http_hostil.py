@@ -89,13 +89,11 @@ def test_bad_bodies_of_put(http, victim, name):
     problem(http.put(f"/dispositivos/{victim}", raw=body), status)
 
 
-@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("name", [name for name in BODIES if name != "quizas"])
 @pytest.mark.parametrize("path", ["/dispositivos", "/dispositivos/reclamar"])
 def test_bad_bodies_of_post(http, path, name):
     """The same through the other doors; a valid serial number rides along where the body is an object."""
     body, status = BODIES[name]
-    if name == "quizas":
-        pytest.skip("not a field of this call")
     if body.startswith(b'{"'):
         body = b'{"serial_number":"VICTIMA1",' + body[1:]
     if status == 422 and not body.startswith(b"{"):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.mark.parametrize(
     ("syscall", "error"),
-    [("fdatasync", "EIO"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC"), ("pread64", "EIO")],
+    [("fdatasync", "EIO"), ("pwrite64", "ENOSPC"), ("pread64", "EIO")],
 )
 def test_io_errors_now_and_then(own_parts, syscall, error):
     """Failing system calls under load: no message is lost, doubled or thrown away as unfit; it heals by itself."""
