@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from app.clock import Clock
-from app.domain.errors import DomainError, StorageBusy, StorageFull
+from app.domain.errors import DomainError, StorageBusy, StorageDamaged, StorageFull
 from app.domain.events import DeviceUpdated
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class Database:
         Raises:
             StorageBusy: another process holds the database.
             StorageFull: the disk is full or fails.
+            StorageDamaged: the file is.
         """
         if not self._turn.acquire(timeout=WRITER_WAIT_S):
             raise StorageBusy
@@ -219,6 +220,7 @@ def translated(drop: Callable[[], None]) -> Iterator[None]:
 
 
 _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _DISK_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
@@ -226,6 +228,8 @@ def _known_fault(error: BaseException | None) -> DomainError | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _BUSY_CODES:
         return StorageBusy()
+    if code in _DAMAGE_CODES:
+        return StorageDamaged()
     return StorageFull() if code in _DISK_CODES else None
 
 

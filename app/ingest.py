@@ -18,7 +18,7 @@ from typing import NamedTuple
 from app import dispositivos, entregas, rechazos
 from app.clock import Clock
 from app.db import Database, UnitOfWork
-from app.domain.errors import StorageBusy, StorageFull
+from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
 from app.domain.reporte import Reporte, ReporteRechazado, parse
 from app.limitador import Limitador
 from app.rechazos import NuevoRechazo
@@ -223,7 +223,7 @@ class Ingest:
         while True:
             try:
                 self._store(batch, final=final)
-            except (StorageBusy, StorageFull) as error:
+            except (StorageBusy, StorageFull, StorageDamaged) as error:
                 self._complain(error.mensaje)
                 if self._giving_up.wait(wait):
                     return False

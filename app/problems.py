@@ -100,6 +100,7 @@ _STATUS: dict[type[DomainError], int] = {
     de.VersionConflict: 412,
     de.StorageBusy: 503,
     de.StorageFull: 507,
+    de.StorageDamaged: 503,
     de.TooManyStreams: 503,
 }
 

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 SWITCH_S = 0.0005
 """Threads that decode, commit and stream take turns this often; Python's 5 ms shows in the latency of a stream."""
 BROKER_RETRY_S = 10.0
+DEMO_STOP_S = 2.0
 DEMO = "import sys; from simulator.cli import demo_main; sys.exit(demo_main(sys.argv[1:]))"
 
 
@@ -69,7 +70,7 @@ def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[Run
         with _only_one(settings.instance_path):
             runtime = Runtime(settings, Clock())
             runtime.run(banner, demo=demo)
-    except (StartError, DatabaseFault, BrokerError) as error:
+    except (StartError, DatabaseFault, DomainError) as error:
         print(f"No se puede arrancar: {error}", file=sys.stderr)
         return 1
     return 0
@@ -195,7 +196,7 @@ class Runtime:
         if self.broker is not None:
             pool.apply(self.broker.stop)
         if self._demo is not None:
-            pool.apply(self._demo.wait, (5,))
+            pool.apply(_wait_or_kill, (self._demo,))
 
     def _ack(self, deliveries: Sequence[Delivery]) -> None:
         if self.mqtt is not None:
@@ -237,6 +238,14 @@ class Runtime:
             schema_version=HEAD,
             first_run=self.first_run,
         )
+
+
+def _wait_or_kill(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(DEMO_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _limits(s: Settings) -> IngestLimits:

@@ -102,6 +102,13 @@ class StorageFull(DomainError):
     mensaje = "No queda espacio en el disco o el disco falla; no se guardó el cambio"
 
 
+class StorageDamaged(DomainError):
+    """SQLite finds the file damaged; nothing is written to it, and what devices say stays at the broker."""
+
+    codigo = "almacen_danado"
+    mensaje = "La base de datos está dañada; no se ha tocado. Vea ./iot doctor y las copias de instance/respaldos"
+
+
 class TooManyStreams(DomainError):
     """The bound on open streams (in all or of one address) is reached."""
 
