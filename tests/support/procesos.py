@@ -74,6 +74,7 @@ class Proceso:
 
     def __init__(self, name: str, argv: Sequence[str], log: Path, *, env: dict[str, str] | None = None) -> None:
         self.name, self.log_path = name, log
+        self._traced = any(Path(arg).name == "strace" for arg in argv)
         setpriv = shutil.which("setpriv")
         tied = [setpriv, "--pdeathsig", "KILL", *argv] if setpriv else list(argv)
         with log.open("ab") as out:
@@ -113,6 +114,9 @@ class Proceso:
         return self.wait(timeout)
 
     def kill(self) -> None:
+        """SIGKILL; what runs under strace is ended too, it would outlive its tracer."""
+        for pid in children_of(self.pid) if self._traced and self.alive else ():
+            os.kill(pid, signal.SIGKILL)
         self.signal(signal.SIGKILL)
         self._popen.wait(10)
 
