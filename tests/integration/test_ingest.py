@@ -163,6 +163,7 @@ def test_what_can_never_be_stored_is_found_and_the_others_are_stored_once(tmp_pa
         assert it.stats("rechazados") == len(where) + 1
         assert it.stats("guardados") == 100 - len(where)
         assert [e.secuencia for e in it.house.events] == list(range(1, 101 - len(where)))
+        assert it.house.scalar("SELECT sum(mensajes) FROM entrega") == 101, "also the next run knows them"
         for mid in (1, 14, 100):  # also of the poisoned ones, a redelivery is known
             body = {"serial_number": f"S{(mid - 1) % 5}", "parametros": {"n": mid - 1}}
             if mid - 1 in where:

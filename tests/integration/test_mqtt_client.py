@@ -157,6 +157,21 @@ def test_acks_given_just_before_stopping_still_go_out(broker):
         wait_until(lambda: second.sink.payloads() == [b"despues"])
 
 
+def test_the_end_is_a_disconnect_and_sends_what_was_given_before_it(own_parts):
+    """Many times, because it is a race: a stop right after the last acks, as the ingest's end gives them."""
+    broker = own_parts.mosquitto(extra="log_type all")
+    for _ in range(10):
+        with edge(broker.port) as it:
+            it.connected()
+            say(broker, b"x")
+            wait_until(lambda: it.sink.got)
+            it.client.pause()
+            it.client.ack(it.sink.got)
+    log = (broker.folder / "mosquitto.log").read_text()
+    assert log.count("Received PUBACK from iot-backend-prueba") == 10
+    assert log.count("Received DISCONNECT from iot-backend-prueba") == 10
+
+
 def test_messages_sent_while_we_were_away_wait_in_the_broker(broker):
     with edge(broker.port) as it:
         it.connected()
@@ -319,6 +334,18 @@ def test_configurations_changed_while_the_broker_is_down_arrive_the_newest_of_ea
     assert retained(broker.port, "dispositivos/SER00001/configuracion") == {"n": 4, "version": 4}
     assert retained(broker.port, "dispositivos/SER00059/configuracion") == {"n": 59, "version": 1}
     wait_until(lambda: connected.client.status()["deseadas_pendientes"] == 0)
+
+
+def test_a_configuration_under_way_when_the_broker_dies_is_sent_again(broker, connected):
+    broker.pause()
+    connected.want(1, 1, n=1)
+    connected.devices = []  # not to be found in the database: only the tray knows
+    time.sleep(0.2)  # it is in the socket, nobody reads it
+    assert connected.client.status()["deseadas_pendientes"] == 1
+    broker.kill()
+    broker.start()
+    wait_until(lambda: connected.sink.confirmed == [(1, 1)], 10)
+    assert retained(broker.port, "dispositivos/SER00001/configuracion") == {"n": 1, "version": 1}
 
 
 def test_a_device_that_cannot_be_a_topic_does_not_end_the_connection(broker, connected):
