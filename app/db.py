@@ -77,6 +77,7 @@ class Database:
         self._reader_engine = _engine(self.path, read_only=True)
         self._writer: Connection | None = None
         self.commits = 0
+        self._secuencia = -1  # known after a commit, read again after anything else; only one process writes
 
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
@@ -93,11 +94,13 @@ class Database:
             with translated(self._drop_writer):
                 conn = self._writer = self._writer or self._writer_engine.connect()
                 with _transaction(raw(conn)) as file:
-                    (last,) = file.execute(_SECUENCIA).fetchone()
+                    last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
+                    self._secuencia = -1
                     uow = UnitOfWork(conn, self._clock.now(), last)
                     yield uow
                     if uow.secuencia != last:
                         file.execute(_SET_SECUENCIA, (uow.secuencia,))
+            self._secuencia = uow.secuencia
             self.commits += 1
             if uow.events:
                 self._publish(uow.events)
@@ -250,8 +253,7 @@ def bulk_insert(conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]],
 
 def insert_one(conn: Connection, table: Table, row: tuple[Any, ...]) -> int:
     """Insert one row, its generated ``id`` left out; answers the id."""
-    (row_id,) = raw(conn).execute(_bulk_sql(table, 1, False) + " RETURNING id", row).fetchone()
-    return int(row_id)
+    return raw(conn).execute(_bulk_sql(table, 1, False), row).lastrowid or 0
 
 
 def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:

@@ -36,6 +36,7 @@ HISTORY_BYTES = 16 << 20
 LAG_EVENTS = 2000
 """A reader further behind gets only the latest state of each device, unless it is being given what it missed."""
 JOINED_RUNS = 64
+AT_ONCE = 32
 ENTRY_OVERHEAD = 600
 RETRY_MS = (500, 3000)
 """What a closing server tells its readers to wait, drawn for each, so that they don't come back as one."""
@@ -291,8 +292,11 @@ class Hub:
         self._joined.clear()
         if self._loop is None:
             return
-        for sub in list(self._parked):
-            self._loop.run_callback(self._resume, sub)
+        for number, sub in enumerate(list(self._parked)):
+            if number < AT_ONCE:  # a house's phones: no further turn of the loop between the commit and their bytes
+                self._resume(sub)
+            else:
+                self._loop.run_callback(self._resume, sub)
 
     def _resume(self, sub: Subscription) -> None:
         """Let a parked reader go on; one that was woken or ended meanwhile is not there any more."""
