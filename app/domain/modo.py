@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.valores import ESTADO_ACTIVO, estado_of, parse_encendido
+from app.domain.valores import ESTADO_ACTIVO, ESTADO_INACTIVO, estado_of, parse_encendido
 
 
 def mode_of(configuracion: dict[str, Any]) -> str | None:
@@ -36,11 +36,9 @@ def settle(configuracion: dict[str, Any], estado: str, on: bool | None) -> tuple
     configuration that contradicts it, so that a row that came in broken is mended by its next write.
     """
     if on is None:
-        if "encendido" not in configuracion and estado != ESTADO_ACTIVO:
-            return configuracion, estado
+        if "encendido" not in configuracion and estado not in (ESTADO_ACTIVO, ESTADO_INACTIVO):
+            return configuracion, estado  # never heard whether it is on: nothing to derive from
         on = estado == ESTADO_ACTIVO
-        if not on and configuracion.get("encendido") is False:
-            return configuracion, estado
     else:
         estado = estado_of(on)
     if configuracion.get("encendido") is not on:

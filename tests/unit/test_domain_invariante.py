@@ -56,7 +56,7 @@ class Twin:
         if on is not None:
             self.estado = "activo" if on else "inactivo"
         self.config = dict(config)
-        if on is not None or self.estado == "activo" or "encendido" in config:
+        if on is not None or self.estado != "desconocido" or "encendido" in config:
             self.config["encendido"] = self.estado == "activo"
 
 
@@ -219,5 +219,5 @@ class House2Doors(RuleBasedStateMachine):
             assert (d.estado == "activo") is (json.loads(d.configuracion_json).get("encendido") is True)
 
 
-House2Doors.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+House2Doors.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
 TestInvariante = House2Doors.TestCase
