@@ -109,6 +109,6 @@ class Bandeja:
         """The connection is gone: what was under way has to be sent again."""
         with self._lock:
             for wish in self._in_flight.values():
-                # In the order in which they were sent, so the last one wins; two of one version may differ (``follow``).
+                # In the order in which they were sent: the last one wins, two of one version may differ (``follow``).
                 self._again[wish.device_id] = wish
             self._in_flight.clear()

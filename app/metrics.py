@@ -47,7 +47,9 @@ SERIES: tuple[Serie, ...] = (
     _gauge("ingesta", "viva", "iot_ingesta_viva", "1 while the committing thread runs."),
     _gauge("mqtt", "conectado", "iot_mqtt_conectado", "1 while the broker is heard."),
     _counter("mqtt", "conexiones", "iot_mqtt_conexiones", "Connections that the broker accepted."),
-    _gauge("mqtt", "deseadas_pendientes", "iot_deseadas_pendientes", "Desired configurations the broker has not confirmed."),
+    _gauge(
+        "mqtt", "deseadas_pendientes", "iot_deseadas_pendientes", "Desired configurations the broker has not confirmed."
+    ),
     _counter("base_de_datos", "commits", "iot_commits", "Transactions committed."),
     _gauge("base_de_datos", "bytes", "iot_base_de_datos_bytes", "Size of the database file."),
     _gauge("base_de_datos", "responde", "iot_base_de_datos_responde", "1 while the database answers."),
