@@ -36,8 +36,8 @@ READERS = 8
 CACHE_KIB = 4096
 CHECKPOINT_PAGES = 1000
 WAL_MAX_BYTES = 64 << 20
-MAX_BULK = 256
-"""Rows a statement; 18 columns x 256 stay far below SQLite's 32,766 variables."""
+MAX_IN = 256
+"""Values asked for in one statement, far below SQLite's bound on variables."""
 
 
 @dataclass(slots=True)
@@ -238,46 +238,32 @@ def _known_fault(error: BaseException | None) -> DomainError | None:
 
 def bulk_insert(conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, upsert: bool = False) -> None:
     """Insert rows given in the order of the table's columns, the generated ``id`` left out; with ``upsert`` the id is
-    given and a row that has it is overwritten.
-
-    Many rows a statement: ``executemany`` gives the GIL away at each row, and gets it back only when the threads that
-    decode messages let go of it (measured: docs/adr/0001).
-    """
-    done = 0
-    while done < len(rows):
-        count = _power_of_two_below(len(rows) - done)
-        flat = tuple(value for row in rows[done : done + count] for value in row)
-        raw(conn).execute(_bulk_sql(table, count, upsert), flat)
-        done += count
+    given and a row that has it is overwritten."""
+    raw(conn).executemany(_insert_sql(table, upsert), rows)
 
 
 def insert_one(conn: Connection, table: Table, row: tuple[Any, ...]) -> int:
     """Insert one row, its generated ``id`` left out; answers the id."""
-    return raw(conn).execute(_bulk_sql(table, 1, False), row).lastrowid or 0
+    return raw(conn).execute(_insert_sql(table, False), row).lastrowid or 0
 
 
 def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """The rows, whole, whose ``column`` is one of ``values``; they are asked for a bounded number at a time."""
-    for done in range(0, len(values), MAX_BULK):
-        some = tuple(values[done : done + MAX_BULK])
+    for done in range(0, len(values), MAX_IN):
+        some = tuple(values[done : done + MAX_IN])
         yield from raw(conn).execute(_in_sql(table, column, len(some)), some)
 
 
-@lru_cache(maxsize=2 * MAX_BULK)
+@lru_cache(maxsize=2 * MAX_IN)
 def _in_sql(table: Table, column: str, count: int) -> str:
     names = ",".join(c.name for c in table.columns)
     return f"SELECT {names} FROM {table.name} WHERE {column} IN ({','.join('?' * count)})"
 
 
-def _power_of_two_below(n: int) -> int:
-    return min(1 << (n.bit_length() - 1), MAX_BULK)
-
-
 @cache
-def _bulk_sql(table: Table, count: int, upsert: bool) -> str:
+def _insert_sql(table: Table, upsert: bool) -> str:
     names = [c.name for c in table.columns if upsert or c.name != "id"]
-    one = f"({','.join('?' * len(names))})"
-    sql = f"INSERT INTO {table.name} ({','.join(names)}) VALUES {','.join([one] * count)}"
+    sql = f"INSERT INTO {table.name} ({','.join(names)}) VALUES ({','.join('?' * len(names))})"
     if upsert:
         changes = [c.name for c in table.columns if not c.primary_key and not c.unique]  # or its index is written too
         sql += " ON CONFLICT(id) DO UPDATE SET " + ",".join(f"{n}=excluded.{n}" for n in changes)

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CASES: dict[str, Callable[[Context], None]] = {
-    "ingesta": ingest.run, "latencia": latency.run, "abanico": fanout.run, "rest": rest.run,
-    "arranque": startup.run, "muertes": kill.run,
+    "ingesta": ingest.run,
+    "latencia": latency.run,
+    "abanico": fanout.run,
+    "rest": rest.run,
+    "arranque": startup.run,
+    "muertes": kill.run,
 }
 BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
 CALM_LOOKS, CALM_SHARE = 3, 0.08
@@ -49,8 +53,7 @@ def main(argv: list[str]) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="iot bench", description="Mide el sistema real junto a dos referencias.")
-    parser.add_argument("nombres", nargs="*", metavar="prueba",
-                        help=f"cuáles ({', '.join(CASES)}); sin nombres, todas")
+    parser.add_argument("nombres", nargs="*", metavar="prueba", help=f"cuáles ({', '.join(CASES)}); sin nombres, todas")
     parser.add_argument("--segundos", type=float, help="duración de cada medida (8; con --rapido, 3)")
     parser.add_argument("--json", type=Path, metavar="ARCHIVO", help="guarda también todos los datos")
     parser.add_argument("--rapido", action="store_true", help="medidas cortas, una ronda y 3 muertes")
@@ -59,8 +62,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--muertes", type=int, metavar="N", help="cuántas veces se mata el proceso (20)")
     parser.add_argument("--semilla", type=int, default=1, help="para las pausas al azar entre muertes")
     parser.add_argument("--carpeta", help="dónde poner las bases de datos temporales")
-    parser.add_argument("--calma", type=float, default=0.0, metavar="S",
-                        help="antes de cada prueba, espera hasta S segundos a que la máquina esté desocupada")
+    parser.add_argument(
+        "--calma",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="antes de cada prueba, espera hasta S segundos a que la máquina esté desocupada",
+    )
     args = parser.parse_args(argv)
     if unknown := [name for name in args.nombres if name not in CASES and name not in ALIASES]:
         parser.error(f"no conozco {', '.join(unknown)}; hay: {', '.join(CASES)}")
@@ -70,9 +78,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def make_options(args: argparse.Namespace) -> Options:
     quick = args.rapido
     return Options(
-        seconds=args.segundos or (3.0 if quick else 8.0), quick=quick, ours=not args.referencias,
-        plain=not args.sin_app_sencilla, folder=args.carpeta or disk_folder(), seed=args.semilla,
-        rounds=1 if quick else 3, kills=args.muertes or (3 if quick else 20), calm=args.calma,
+        seconds=args.segundos or (3.0 if quick else 8.0),
+        quick=quick,
+        ours=not args.referencias,
+        plain=not args.sin_app_sencilla,
+        folder=args.carpeta or disk_folder(),
+        seed=args.semilla,
+        rounds=1 if quick else 3,
+        kills=args.muertes or (3 if quick else 20),
+        calm=args.calma,
     )
 
 

@@ -72,14 +72,20 @@ def _die_with_parent(parent: int) -> None:
 class Child:
     """One process with its log file."""
 
-    def __init__(self, name: str, args: list[str], log: Path, *, env: dict[str, str] | None = None,
-                 pipes: bool = False) -> None:
+    def __init__(
+        self, name: str, args: list[str], log: Path, *, env: dict[str, str] | None = None, pipes: bool = False
+    ) -> None:
         self.name, self.log = name, log
         self.started = time.monotonic()
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                args, cwd=ROOT, env=env, stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if pipes else out, stderr=out, text=True,
+                args,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if pipes else out,
+                stderr=out,
+                text=True,
                 preexec_fn=functools.partial(_die_with_parent, os.getpid()),  # noqa: PLW1509 - this process has one thread
             )
         self.pid = self.process.pid
@@ -166,8 +172,9 @@ class Lab:
         self.stack = contextlib.ExitStack()
 
     def __enter__(self) -> Lab:
-        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(
-            prefix=f"{PREFIX}{os.getpid()}-", dir=self.base)))
+        self.folder = Path(
+            self.stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=self.base))
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -191,8 +198,9 @@ class Lab:
         wait_for(lambda: can_connect(port), 10, lambda: child.failure("no abre su puerto"), child)
         return port
 
-    def backend(self, broker: int, *, name: str = "ours", port: int | None = None, wait: bool = True,
-                **settings: object) -> Target:
+    def backend(
+        self, broker: int, *, name: str = "ours", port: int | None = None, wait: bool = True, **settings: object
+    ) -> Target:
         """`python run.py` on its own instance folder, the same folder for the same name."""
         port = port or free_port()
         instance = self.folder / name
@@ -207,8 +215,17 @@ class Lab:
 
     def plain(self, broker: int) -> Target:
         port, database = free_port(), self.folder / "plain.db"
-        args = [sys.executable, "-m", "bench.plain_app", "--puerto", str(port), "--broker-puerto", str(broker),
-                "--base", str(database)]
+        args = [
+            sys.executable,
+            "-m",
+            "bench.plain_app",
+            "--puerto",
+            str(port),
+            "--broker-puerto",
+            str(broker),
+            "--base",
+            str(database),
+        ]
         child = Child("app sencilla", args, self.folder / "plain.log", env=clean_env())
         self.keep(child)
         target = Target("plain", port, database, child, "/dispositivos")
@@ -257,8 +274,14 @@ def clean_env() -> dict[str, str]:
 
 def backend_env(instance: Path, port: int, broker: int, settings: dict[str, object]) -> dict[str, str]:
     values: dict[str, object] = {
-        "INSTANCE_PATH": instance, "BACKEND_HOST": "127.0.0.1", "BACKEND_PORT": port, "MQTT_BROKER_URL": "127.0.0.1",
-        "MQTT_BROKER_PORT": broker, "INGEST_DEVICE_RATE": 0, "SSE_MAX_STREAMS_PER_ADDRESS": 10000, **settings,
+        "INSTANCE_PATH": instance,
+        "BACKEND_HOST": "127.0.0.1",
+        "BACKEND_PORT": port,
+        "MQTT_BROKER_URL": "127.0.0.1",
+        "MQTT_BROKER_PORT": broker,
+        "INGEST_DEVICE_RATE": 0,
+        "SSE_MAX_STREAMS_PER_ADDRESS": 10000,
+        **settings,
     }
     return clean_env() | {f"IOT_{key}": str(value) for key, value in values.items()}
 
@@ -281,8 +304,13 @@ def answers(port: int, path: str) -> bool:
         return False
 
 
-def wait_for(check: Callable[[], bool], seconds: float, failure: Callable[[], Exception],
-             child: Child | None = None, pause: float = 0.005) -> None:
+def wait_for(
+    check: Callable[[], bool],
+    seconds: float,
+    failure: Callable[[], Exception],
+    child: Child | None = None,
+    pause: float = 0.005,
+) -> None:
     end = time.monotonic() + seconds
     while not check():
         if time.monotonic() > end or (child and not child.alive):
@@ -291,8 +319,12 @@ def wait_for(check: Callable[[], bool], seconds: float, failure: Callable[[], Ex
 
 
 def wait_ready(target: Target, seconds: float = 30.0) -> None:
-    wait_for(lambda: answers(target.port, target.ready_path), seconds,
-             lambda: target.child.failure(f"no contesta 200 en {target.ready_path}"), target.child)
+    wait_for(
+        lambda: answers(target.port, target.ready_path),
+        seconds,
+        lambda: target.child.failure(f"no contesta 200 en {target.ready_path}"),
+        target.child,
+    )
 
 
 def memory(pid: int) -> dict[str, float]:

@@ -104,8 +104,13 @@ def idle(lab: Lab, target: Target, count: int) -> dict[str, Any]:
     after, ready = memory(target.child.pid), lab.connected["ready"]
     lab.end(crowd)
     time.sleep(1)
-    return {"readers": ready, "kb_each": (after["rss"] - before["rss"]) * 1e6 / 1024 / max(1, ready), "before": before,
-            "after": after, "connected": lab.connected}
+    return {
+        "readers": ready,
+        "kb_each": (after["rss"] - before["rss"]) * 1e6 / 1024 / max(1, ready),
+        "before": before,
+        "after": after,
+        "connected": lab.connected,
+    }
 
 
 def hold(lab: Lab, target: Target, broker: int) -> dict[str, Any]:
@@ -115,8 +120,12 @@ def hold(lab: Lab, target: Target, broker: int) -> dict[str, Any]:
     crowd.ask("reset")
     run_load(lab, Plan(broker, devices=1, connections=1, count=1, boot=7))
     report = settled(crowd, connected["ready"])
-    return {"connected": connected, "reached": report["with_any"], "latency": report["latency"],
-            "memory": memory(target.child.pid)}
+    return {
+        "connected": connected,
+        "reached": report["with_any"],
+        "latency": report["latency"],
+        "memory": memory(target.child.pid),
+    }
 
 
 def rows(context: Context, found: dict[str, dict[str, Any]]) -> None:
@@ -128,18 +137,39 @@ def rows(context: Context, found: dict[str, dict[str, Any]]) -> None:
     few, many = f"{READERS} lectores x {RATE}/s", f"{MANY} lectores x {MANY_RATE}/s"
     add(f"{few}, entregas", "/s", "base", "per_second")
     add(f"{few}, p99", "ms", "base", "p99")
-    add(f"máximo con {READERS} lectores y p99 <= {P99_MS:.0f} ms", "entregas/s", "best", "per_second",
-        goal=f">= {DELIVERIES}", reached=reached.get("best"))
+    add(
+        f"máximo con {READERS} lectores y p99 <= {P99_MS:.0f} ms",
+        "entregas/s",
+        "best",
+        "per_second",
+        goal=f">= {DELIVERIES}",
+        reached=reached.get("best"),
+    )
     add(f"{many}, entregas", "/s", "many", "per_second")
     add(f"{many}, p99", "ms", "many", "p99")
-    add(f"memoria por lector en espera ({MANY}; app sencilla {PLAIN_IDLE})", "kB", "idle", "kb_each",
-        goal=f"<= {IDLE_KB:.0f} kB", reached=reached.get("idle"))
-    add(f"lectores a la vez que reciben un suceso (de {MOST})", "", "most", "reached", goal=f"{MOST}",
-        reached=reached.get("most"))
+    add(
+        f"memoria por lector en espera ({MANY}; app sencilla {PLAIN_IDLE})",
+        "kB",
+        "idle",
+        "kb_each",
+        goal=f"<= {IDLE_KB:.0f} kB",
+        reached=reached.get("idle"),
+    )
+    add(
+        f"lectores a la vez que reciben un suceso (de {MOST})",
+        "",
+        "most",
+        "reached",
+        goal=f"{MOST}",
+        reached=reached.get("most"),
+    )
 
 
 def goals(ours: dict[str, Any]) -> dict[str, bool]:
     """The rate is judged at the highest that was kept up: at 200 x 200/s exactly the goal is offered, and the span ends
     with the last delivery, so what is found there is always a little below it."""
-    return {"best": ours["best"]["per_second"] >= DELIVERIES, "idle": ours["idle"]["kb_each"] <= IDLE_KB,
-            "most": ours["most"]["reached"] >= MOST}
+    return {
+        "best": ours["best"]["per_second"] >= DELIVERIES,
+        "idle": ours["idle"]["kb_each"] <= IDLE_KB,
+        "most": ours["most"]["reached"] >= MOST,
+    }

@@ -35,11 +35,18 @@ def run(context: Context) -> None:
 def row(context: Context, readers: int, found: dict[str, float | None], limit: float) -> None:
     ours, plain = found["ours"], found["plain"]
     goal = readers > 0
-    context.report.add(Row(
-        NAME, f"guardados con {readers} lectores SSE" if readers else "guardados sin lectores", "msg/s", ours, plain,
-        limit, goal_text=f">= {GOAL:.0f} x app sencilla" if goal else "",
-        reached=ours >= GOAL * plain if goal and ours and plain else None,
-    ))
+    context.report.add(
+        Row(
+            NAME,
+            f"guardados con {readers} lectores SSE" if readers else "guardados sin lectores",
+            "msg/s",
+            ours,
+            plain,
+            limit,
+            goal_text=f">= {GOAL:.0f} x app sencilla" if goal else "",
+            reached=ours >= GOAL * plain if goal and ours and plain else None,
+        )
+    )
 
 
 def subscriber(context: Context) -> dict[str, Any]:
@@ -53,8 +60,14 @@ def subscriber(context: Context) -> dict[str, Any]:
         while got < load["sent"] and time.monotonic() < end:
             got, at = crowd.ask("report")["events"], time.monotonic()
         span = at - load["first"]
-        return {"rate": got / span, "sent": load["sent"], "got": got, "seconds": span, "load_cpu": load["cpu"],
-                "offered": load["acked"] / (load["last_ack"] - load["first"])}
+        return {
+            "rate": got / span,
+            "sent": load["sent"],
+            "got": got,
+            "seconds": span,
+            "load_cpu": load["cpu"],
+            "offered": load["acked"] / (load["last_ack"] - load["first"]),
+        }
 
 
 def stored(context: Context, which: str, readers: int) -> dict[str, Any]:
@@ -72,10 +85,17 @@ def stored(context: Context, which: str, readers: int) -> dict[str, Any]:
         return measure(lab, target, crowd, load_plan(context, broker, target, which))
 
 
-def load_plan(context: Context, broker: int, target: Target, which: str, *, boot: int = 1,
-              seconds: float = 0.0) -> Plan:
-    return Plan(broker, boot=boot, seconds=seconds or context.options.seconds, window=WINDOW[which],
-                database=str(target.database), chunk=40 if which == "ours" else 10)
+def load_plan(
+    context: Context, broker: int, target: Target, which: str, *, boot: int = 1, seconds: float = 0.0
+) -> Plan:
+    return Plan(
+        broker,
+        boot=boot,
+        seconds=seconds or context.options.seconds,
+        window=WINDOW[which],
+        database=str(target.database),
+        chunk=40 if which == "ours" else 10,
+    )
 
 
 def measure(lab: Lab, target: Target, crowd: Talker | None, plan: Plan) -> dict[str, Any]:
@@ -86,7 +106,10 @@ def measure(lab: Lab, target: Target, crowd: Talker | None, plan: Plan) -> dict[
     reached, at = wait_rows(target.database, before + load["sent"], 90)
     span = at - load["first"]
     result: dict[str, Any] = {
-        "rate": (reached - before) / span, "sent": load["sent"], "seconds": span, "load_cpu": load["cpu"] / span,
+        "rate": (reached - before) / span,
+        "sent": load["sent"],
+        "seconds": span,
+        "load_cpu": load["cpu"] / span,
         "app_cpu": (cpu(target.child.pid) - used) / span,
     }
     if crowd:
@@ -101,5 +124,11 @@ def streams(crowd: Talker, load: dict[str, Any]) -> dict[str, Any]:
     wanted = {serial: load["seq_base"] + top - 1 for serial, top in load["sent_by"].items()}
     finals = crowd.ask("final")["final"]
     right = sum(all(final.get(serial) == seq for serial, seq in wanted.items()) for final in finals)
-    return {"per_reader_least": report["least"], "per_reader_most": report["most"], "latency": report["latency"],
-            "readers_with_final_state": right, "readers": len(finals), "closed": report["closed"]}
+    return {
+        "per_reader_least": report["least"],
+        "per_reader_most": report["most"],
+        "latency": report["latency"],
+        "readers_with_final_state": right,
+        "readers": len(finals),
+        "closed": report["closed"],
+    }

@@ -39,8 +39,11 @@ class Campaign:
     stop_seconds: float
 
     def summary(self) -> dict[str, Any]:
-        return {**asdict(self), "ready_max": max(self.ready, default=0.0),
-                "ready_median": median(self.ready) if self.ready else 0.0}
+        return {
+            **asdict(self),
+            "ready_max": max(self.ready, default=0.0),
+            "ready_median": median(self.ready) if self.ready else 0.0,
+        }
 
 
 def run(context: Context) -> None:
@@ -52,13 +55,32 @@ def run(context: Context) -> None:
     verdict = found["verdict"]
     report = context.report
     title = f"{found['kills']} x kill -9 a {number(found['rate'])} msg/s"
-    for key, label in (("lost", "confirmados y perdidos"), ("doubled", "guardados dos veces"),
-                       ("unknown", "guardados sin haberse enviado")):
+    for key, label in (
+        ("lost", "confirmados y perdidos"),
+        ("doubled", "guardados dos veces"),
+        ("unknown", "guardados sin haberse enviado"),
+    ):
         report.add(Row(NAME, f"{title}: {label}", "msg", float(verdict[key]), goal_text="0", reached=not verdict[key]))
-    report.add(Row(NAME, "integridad de la base (1 = ok)", "", float(verdict["integrity"] == "ok"), goal_text="ok",
-                   reached=verdict["integrity"] == "ok"))
-    report.add(Row(NAME, "listo de nuevo, máximo", "s", found["ready_max"], goal_text=f"< {GOAL_SECONDS:.0f} s",
-                   reached=found["ready_max"] < GOAL_SECONDS))
+    report.add(
+        Row(
+            NAME,
+            "integridad de la base (1 = ok)",
+            "",
+            float(verdict["integrity"] == "ok"),
+            goal_text="ok",
+            reached=verdict["integrity"] == "ok",
+        )
+    )
+    report.add(
+        Row(
+            NAME,
+            "listo de nuevo, máximo",
+            "s",
+            found["ready_max"],
+            goal_text=f"< {GOAL_SECONDS:.0f} s",
+            reached=found["ready_max"] < GOAL_SECONDS,
+        )
+    )
     report.add(Row(NAME, "listo de nuevo, mediana", "s", found["ready_median"]))
     if verdict["lost"] or verdict["doubled"] or verdict["unknown"] or verdict["integrity"] != "ok":
         report.failures.append(f"muertes: {verdict}")
@@ -89,9 +111,17 @@ def campaign(lab: Lab, *, kills: int, rate: float = RATE, seed: int = 1) -> Camp
     sent = load.hear(120)
     wait_rows(target.database, before + sent["sent"], 60, pause=0.05)
     code, stop_seconds = lab.end(target.child)
-    return Campaign(kills, seed, time.monotonic() - started,
-                    sent["sent"] / (sent["last_sent"] - sent["first"]), ready, counts,
-                    audit(target.database, sent), code, stop_seconds)
+    return Campaign(
+        kills,
+        seed,
+        time.monotonic() - started,
+        sent["sent"] / (sent["last_sent"] - sent["first"]),
+        ready,
+        counts,
+        audit(target.database, sent),
+        code,
+        stop_seconds,
+    )
 
 
 def kill_and_restart(lab: Lab, target: Target, broker: int) -> tuple[Target, float]:

@@ -59,8 +59,16 @@ def rows(context: Context, rounds: dict[str, list[dict[str, Any]]]) -> None:
         value = {name: median(turn[mark] for turn in turns) for name, turns in rounds.items()}
         ours, limit = value.get("ours"), value["limit"]
         name = f"publicar -> SSE, {RATE}/s, {READERS} lectores, {mark}"
-        context.report.add(Row(
-            NAME, name, "ms", ours, value.get("plain"), limit, goal_text=f"<= {goal:.0f} x suscriptor",
-            reached=None if ours is None else ours <= goal * limit,
-        ))
+        context.report.add(
+            Row(
+                NAME,
+                name,
+                "ms",
+                ours,
+                value.get("plain"),
+                limit,
+                goal_text=f"<= {goal:.0f} x suscriptor",
+                reached=None if ours is None else ours <= goal * limit,
+            )
+        )
         context.report.add(Row(NAME, f"{name}; suscriptor sin biblioteca", "ms", ours, None, value["bare"]))

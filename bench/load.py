@@ -86,9 +86,7 @@ class Connection:
         """The next `count` messages, stamped now."""
         n, devices, first, at = len(self.devices), self.devices, self.sent, stamp()
         self.sent += count
-        return b"".join(
-            [devices[i % n].publish(i % IDS + 1, i // n, at) for i in range(first, first + count)]
-        )
+        return b"".join([devices[i % n].publish(i % IDS + 1, i // n, at) for i in range(first, first + count)])
 
     def send(self, data: bytes) -> None:
         """Writes what the socket takes; the rest waits in `out`."""
@@ -100,7 +98,7 @@ class Connection:
 
     def flush(self) -> None:
         try:
-            self.out = self.out[self.sock.send(self.out):] if self.out else b""
+            self.out = self.out[self.sock.send(self.out) :] if self.out else b""
         except BlockingIOError:
             return
 
@@ -109,9 +107,9 @@ class Connection:
         if not data:
             raise ConnectionError("the broker closed the load generator's connection")
         whole = len(data) // 4
-        self.rest = data[whole * 4:]
+        self.rest = data[whole * 4 :]
         self.acked += whole
-        if whole and int.from_bytes(data[whole * 4 - 2:whole * 4], "big") != (self.acked - 1) % IDS + 1:
+        if whole and int.from_bytes(data[whole * 4 - 2 : whole * 4], "big") != (self.acked - 1) % IDS + 1:
             raise RuntimeError("acknowledgements out of order")
 
     def reach(self, total: int) -> dict[str, int]:
@@ -127,9 +125,7 @@ class Generator:
         self.plan = plan
         devices = fleet(plan.devices, boot=plan.boot, topics=plan.topics, prefix=plan.prefix)
         count = min(plan.connections, len(devices))
-        self.conns = [
-            Connection(plan.port, f"bench-load-{os.getpid()}-{k}", devices[k::count]) for k in range(count)
-        ]
+        self.conns = [Connection(plan.port, f"bench-load-{os.getpid()}-{k}", devices[k::count]) for k in range(count)]
         self.stored = Stored(plan.database) if plan.window else None
         self.poll = select.epoll()
         self.by_fd = {conn.sock.fileno(): conn for conn in self.conns}
@@ -234,9 +230,16 @@ class Generator:
             acked |= conn.reach(conn.acked)
         times = os.times()
         return {
-            "sent": sum(sent.values()), "acked": sum(acked.values()), "boot": self.plan.boot, "seq_base": SEQ_BASE,
-            "sent_by": sent, "acked_by": acked, "first": self.first, "last_sent": self.last_sent,
-            "last_ack": time.monotonic(), "cpu": times.user + times.system,
+            "sent": sum(sent.values()),
+            "acked": sum(acked.values()),
+            "boot": self.plan.boot,
+            "seq_base": SEQ_BASE,
+            "sent_by": sent,
+            "acked_by": acked,
+            "first": self.first,
+            "last_sent": self.last_sent,
+            "last_ack": time.monotonic(),
+            "cpu": times.user + times.system,
         }
 
 

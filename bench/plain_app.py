@@ -45,9 +45,16 @@ class Dispositivo(Base):
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "id": self.id, "serial_number": self.serial_number, "nombre": self.nombre, "tipo": self.tipo,
-            "modelo": self.modelo, "descripcion": self.descripcion, "estado": self.estado,
-            "parametros": self.parametros, "configuracion": self.configuracion, "reclamado": self.reclamado,
+            "id": self.id,
+            "serial_number": self.serial_number,
+            "nombre": self.nombre,
+            "tipo": self.tipo,
+            "modelo": self.modelo,
+            "descripcion": self.descripcion,
+            "estado": self.estado,
+            "parametros": self.parametros,
+            "configuracion": self.configuracion,
+            "reclamado": self.reclamado,
         }
 
 
@@ -88,8 +95,14 @@ class PlainApp:
             device.parametros = report.get("parametros") or device.parametros
             device.configuracion = report.get("configuracion") or device.configuracion
             session.flush()
-            session.add(EstadoLog(dispositivo_id=device.id, estado=device.estado, parametros=device.parametros,
-                                  timestamp=datetime.now(UTC)))
+            session.add(
+                EstadoLog(
+                    dispositivo_id=device.id,
+                    estado=device.estado,
+                    parametros=device.parametros,
+                    timestamp=datetime.now(UTC),
+                )
+            )
             session.commit()
             return device.to_dict()
 

@@ -100,8 +100,12 @@ class Crowd:
                 break
             self.turn(0.2)
         ready = sum(reader.ready for reader in self.readers.values())
-        return {"ready": ready, "failed": self.plan.count - ready, "refused": self.refused[:3],
-                "seconds": round(time.monotonic() - started, 3)}
+        return {
+            "ready": ready,
+            "failed": self.plan.count - ready,
+            "refused": self.refused[:3],
+            "seconds": round(time.monotonic() - started, 3),
+        }
 
     def open_one(self) -> None:
         sock = socket.socket()
@@ -124,8 +128,9 @@ class Crowd:
         if self.plan.kind == "sse":
             reader.sock.send(http_get(self.plan.path, f"127.0.0.1:{self.plan.port}", "text/event-stream"))
         else:
-            reader.sock.send(connect_packet(f"bench-sub-{os.getpid()}-{fd}")
-                             + subscribe_packet(TOPICS, qos=self.plan.qos))
+            reader.sock.send(
+                connect_packet(f"bench-sub-{os.getpid()}-{fd}") + subscribe_packet(TOPICS, qos=self.plan.qos)
+            )
         self.poll.modify(fd, select.EPOLLIN)
 
     def opened(self, fd: int, reader: Reader, data: bytes) -> None:
@@ -137,7 +142,7 @@ class Crowd:
                 self.drop(fd, head[:80].decode("latin-1"))
                 return
             complete = bool(found) and b"\n\n" in rest
-            rest = rest[rest.rfind(b"\n\n") + 2:]
+            rest = rest[rest.rfind(b"\n\n") + 2 :]
         else:
             complete, rest = len(reader.tail) >= 4 + 6, reader.tail[10:]
         if complete:
@@ -207,8 +212,8 @@ class Crowd:
             if first & 0xF0 == 0x30:
                 reader.events += 1
                 if first & 0x06:
-                    mid = start + 2 + int.from_bytes(data[start:start + 2], "big")
-                    acks.append(data[mid:mid + 2])
+                    mid = start + 2 + int.from_bytes(data[start : start + 2], "big")
+                    acks.append(data[mid : mid + 2])
             at = start + length
         reader.tail = data[at:]
         self.clock(reader, data, at)
@@ -249,10 +254,15 @@ class Crowd:
         events = [reader.events for reader in self.readers.values()]
         times = os.times()
         return {
-            "events": sum(events), "least": min(events, default=0), "most": max(events, default=0),
+            "events": sum(events),
+            "least": min(events, default=0),
+            "most": max(events, default=0),
             "with_any": sum(bool(reader.events or reader.frames) for reader in self.readers.values()),
-            "open": len(self.readers), "closed": self.closed, "refused": self.refused[:3],
-            "last_at": (self.last_at - STAMP_BASE) / 1e6, "latency": summary(self.latencies, 0.001),
+            "open": len(self.readers),
+            "closed": self.closed,
+            "refused": self.refused[:3],
+            "last_at": (self.last_at - STAMP_BASE) / 1e6,
+            "latency": summary(self.latencies, 0.001),
             "cpu": times.user + times.system,
         }
 

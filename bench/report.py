@@ -106,16 +106,26 @@ HEADER = ("Prueba", "Medida", "Unidad", "Nuestro", "App sencilla", "Razón", "Su
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    return (row.bench, row.name, row.unit, number(row.ours), number(row.plain), times(row.to_plain),
-            number(row.limit), times(row.to_limit), verdict(row))
+    return (
+        row.bench,
+        row.name,
+        row.unit,
+        number(row.ours),
+        number(row.plain),
+        times(row.to_plain),
+        number(row.limit),
+        times(row.to_limit),
+        verdict(row),
+    )
 
 
 def table(rows: list[Row]) -> str:
     """A table in Markdown that also reads well in a terminal."""
     grid = [HEADER, *(cells(row) for row in rows)]
     widths = [max(len(row[k]) for row in grid) for k in range(len(HEADER))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-             for row in grid]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in grid
+    ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
@@ -123,10 +133,17 @@ def table(rows: list[Row]) -> str:
 def describe_machine(folder: str) -> dict[str, Any]:
     """What the figures depend on."""
     return {
-        "processor": processor(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
-        "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "mosquitto": mosquitto_version(),
-        "filesystem": filesystem(folder), "busy_before": busy(), "fsync_ms": fsync_ms(folder),
-        "packages": {name: package(name) for name in PACKAGES}, "executable": Path(sys.executable).name,
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "mosquitto": mosquitto_version(),
+        "filesystem": filesystem(folder),
+        "busy_before": busy(),
+        "fsync_ms": fsync_ms(folder),
+        "packages": {name: package(name) for name in PACKAGES},
+        "executable": Path(sys.executable).name,
     }
 
 

@@ -76,9 +76,17 @@ def run(context: Context) -> None:
             value = {name: result[path][mark] for name, result in found.items()}
             goal = mark == "p50" and path == "/dispositivos"
             ours = value.get("ours")
-            context.report.add(Row(NAME, f"{label}, {mark}", "ms", ours, value.get("plain"),
-                                   goal_text=f"< {GOAL_MS:.0f} ms" if goal else "",
-                                   reached=ours < GOAL_MS if goal and ours is not None else None))
+            context.report.add(
+                Row(
+                    NAME,
+                    f"{label}, {mark}",
+                    "ms",
+                    ours,
+                    value.get("plain"),
+                    goal_text=f"< {GOAL_MS:.0f} ms" if goal else "",
+                    reached=ours < GOAL_MS if goal and ours is not None else None,
+                )
+            )
 
 
 def application(context: Context, which: str) -> dict[str, Any]:

@@ -38,8 +38,9 @@ class Context:
         return Lab(self.options.folder)
 
 
-def paced(lab: Lab, broker: int, crowd: Talker, *, rate: float, seconds: float, readers: int,
-          boot: int = 1) -> dict[str, Any]:
+def paced(
+    lab: Lab, broker: int, crowd: Talker, *, rate: float, seconds: float, readers: int, boot: int = 1
+) -> dict[str, Any]:
     """Publishes at `rate` for `seconds` and says what the readers got: latencies in ms, deliveries/s, share."""
     crowd.ask("reset")
     before = crowd.ask("report")["cpu"]
@@ -48,10 +49,18 @@ def paced(lab: Lab, broker: int, crowd: Talker, *, rate: float, seconds: float, 
     report = settled(crowd, load["sent"] * readers)
     span = max(report["last_at"] - load["first"], seconds)
     return {
-        "p50": report["latency"]["p50"], "p99": report["latency"]["p99"], "max": report["latency"]["max"],
-        "n": report["latency"]["n"], "deliveries": report["events"], "per_second": report["events"] / span,
-        "share": report["events"] / (load["sent"] * readers), "readers_cpu": (report["cpu"] - before) / span,
-        "open": report["open"], "closed": report["closed"], "rate": rate, "readers": readers,
+        "p50": report["latency"]["p50"],
+        "p99": report["latency"]["p99"],
+        "max": report["latency"]["max"],
+        "n": report["latency"]["n"],
+        "deliveries": report["events"],
+        "per_second": report["events"] / span,
+        "share": report["events"] / (load["sent"] * readers),
+        "readers_cpu": (report["cpu"] - before) / span,
+        "open": report["open"],
+        "closed": report["closed"],
+        "rate": rate,
+        "readers": readers,
     }
 
 

@@ -20,17 +20,28 @@ IDLE_SECONDS = 5.0
 def run(context: Context) -> None:
     found = {which: application(context, which) for which in ("plain", "ours") if getattr(context.options, which)}
     context.report.detail(NAME, found)
-    values = {name: {**result, "rss": result["memory"]["rss"], "pss": result["memory"]["pss"]}
-              for name, result in found.items()}
+    values = {
+        name: {**result, "rss": result["memory"]["rss"], "pss": result["memory"]["pss"]}
+        for name, result in found.items()
+    }
     for key, label, unit, goal in (
         ("fresh", "primer arranque, hasta el primer 200", "s", GOAL_SECONDS),
         ("again", "segundo arranque, hasta el primer 200", "s", GOAL_SECONDS),
-        ("rss", "memoria en reposo (RSS)", "MB", GOAL_MB), ("pss", "memoria en reposo (PSS)", "MB", 0.0),
+        ("rss", "memoria en reposo (RSS)", "MB", GOAL_MB),
+        ("pss", "memoria en reposo (PSS)", "MB", 0.0),
     ):
         ours = values.get("ours", {}).get(key)
-        context.report.add(Row(NAME, label, unit, ours, values.get("plain", {}).get(key),
-                               goal_text=f"<= {goal:g} {unit}".replace(".", ",") if goal else "",
-                               reached=ours <= goal if goal and ours is not None else None))
+        context.report.add(
+            Row(
+                NAME,
+                label,
+                unit,
+                ours,
+                values.get("plain", {}).get(key),
+                goal_text=f"<= {goal:g} {unit}".replace(".", ",") if goal else "",
+                reached=ours <= goal if goal and ours is not None else None,
+            )
+        )
 
 
 def application(context: Context, which: str) -> dict[str, Any]:
@@ -45,8 +56,14 @@ def application(context: Context, which: str) -> dict[str, Any]:
             broker = lab.mosquitto()
             fresh.append(start(lab, which, broker, stops))
             again.append(start(lab, which, broker, stops, rest=resting if turn == rounds - 1 else None))
-    return {"fresh": median(fresh), "again": median(again), "memory": resting, "all_fresh": fresh, "all_again": again,
-            "stop_seconds": stops}
+    return {
+        "fresh": median(fresh),
+        "again": median(again),
+        "memory": resting,
+        "all_fresh": fresh,
+        "all_again": again,
+        "stop_seconds": stops,
+    }
 
 
 def start(lab: Lab, which: str, broker: int, stops: list[float], rest: dict[str, float] | None = None) -> float:
@@ -60,6 +77,11 @@ def start(lab: Lab, which: str, broker: int, stops: list[float], rest: dict[str,
 
 
 def first_answer(target: Target) -> float:
-    wait_for(lambda: answers(target.port, "/dispositivos"), 30,
-             lambda: target.child.failure("no contesta"), target.child, pause=0.002)
+    wait_for(
+        lambda: answers(target.port, "/dispositivos"),
+        30,
+        lambda: target.child.failure("no contesta"),
+        target.child,
+        pause=0.002,
+    )
     return time.monotonic() - target.child.started

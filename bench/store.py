@@ -99,8 +99,9 @@ def audit(database: Path, load: dict[str, Any]) -> Verdict:
     boot, base = load["boot"], load["seq_base"]
     conn = connect(database)
     try:
-        rows = conn.execute("SELECT d.serial_number, l.parametros FROM estado_log l "
-                            "JOIN dispositivo d ON d.id = l.dispositivo_id")
+        rows = conn.execute(
+            "SELECT d.serial_number, l.parametros FROM estado_log l JOIN dispositivo d ON d.id = l.dispositivo_id"
+        )
         found: Counter[tuple[str, int]] = Counter()
         for serial, text in rows:
             values = json.loads(text or "{}")
@@ -110,7 +111,9 @@ def audit(database: Path, load: dict[str, Any]) -> Verdict:
     finally:
         conn.close()
     return Verdict(
-        sent=load["sent"], acked=load["acked"], stored=len(found),
+        sent=load["sent"],
+        acked=load["acked"],
+        stored=len(found),
         lost=sum((serial, seq) not in found for serial, top in load["acked_by"].items() for seq in range(top)),
         doubled=sum(times - 1 for times in found.values()),
         unknown=sum(seq >= load["sent_by"][serial] for serial, seq in found),

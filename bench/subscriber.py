@@ -49,8 +49,14 @@ class Subscriber:
             self.latencies.append(self.last_at - int(found[1]))
 
     def report(self) -> dict[str, Any]:
-        return {"events": len(self.latencies), "latency": summary(self.latencies, 0.001), "cpu": 0.0, "open": 1,
-                "closed": 0, "last_at": (self.last_at - STAMP_BASE) / 1e6}
+        return {
+            "events": len(self.latencies),
+            "latency": summary(self.latencies, 0.001),
+            "cpu": 0.0,
+            "open": 1,
+            "closed": 0,
+            "last_at": (self.last_at - STAMP_BASE) / 1e6,
+        }
 
 
 def main(argv: list[str]) -> int:

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(("length", "coded"), [
-    (0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (16_383, b"\xff\x7f"), (16_384, b"\x80\x80\x01"),
-    (268_435_455, b"\xff\xff\xff\x7f"),
-])
+@pytest.mark.parametrize(
+    ("length", "coded"),
+    [
+        (0, b"\x00"),
+        (127, b"\x7f"),
+        (128, b"\x80\x01"),
+        (16_383, b"\xff\x7f"),
+        (16_384, b"\x80\x80\x01"),
+        (268_435_455, b"\xff\xff\xff\x7f"),
+    ],
+)
 def test_remaining_length_is_coded_as_mqtt_says(length: int, coded: bytes) -> None:
     """MQTT 3.1.1, table 2.4."""
     assert wire.varint(length) == coded
@@ -35,11 +42,11 @@ def test_a_publish_is_well_formed_and_never_changes_length(shared: bool) -> None
         assert packet[0] == 0x32
         length, start = packet[1] - 128 + packet[2] * 128, 3
         assert len(packet) == start + length
-        size = int.from_bytes(packet[start:start + 2], "big")
-        topic = packet[start + 2:start + 2 + size].decode()
+        size = int.from_bytes(packet[start : start + 2], "big")
+        topic = packet[start + 2 : start + 2 + size].decode()
         assert topic == ("dispositivos/estado" if shared else "dispositivos/BNCH00000001/estado")
-        assert packet[start + 2 + size:start + 4 + size] == b"\x02\x01"
-        values = json.loads(packet[start + 4 + size:])["parametros"]
+        assert packet[start + 2 + size : start + 4 + size] == b"\x02\x01"
+        values = json.loads(packet[start + 4 + size :])["parametros"]
         assert (values["boot"], values["seq"]) == (7, wire.SEQ_BASE + seq)
         assert wire.STAMP.findall(packet) == [str(values["t"]).encode()]
 
@@ -85,23 +92,38 @@ def make_history(path: Path, rows: list[tuple[str, int, int]]) -> None:
     conn.close()
 
 
-@pytest.mark.parametrize(("rows", "wrong"), [
-    ([("A", 1, 0), ("A", 1, 1), ("B", 1, 0)], {}),
-    ([("A", 1, 0), ("A", 1, 1), ("A", 1, 2), ("B", 1, 0), ("A", 9, 0), ("PRBE", 1, 0)], {}),
-    ([("A", 1, 0), ("B", 1, 0)], {"lost": 1}),
-    ([("A", 1, 0), ("A", 1, 1), ("A", 1, 1), ("A", 1, 1), ("B", 1, 0)], {"doubled": 2}),
-    ([("A", 1, 0), ("A", 1, 1), ("B", 1, 0), ("B", 1, 5)], {"unknown": 1}),
-])
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        ([("A", 1, 0), ("A", 1, 1), ("B", 1, 0)], {}),
+        ([("A", 1, 0), ("A", 1, 1), ("A", 1, 2), ("B", 1, 0), ("A", 9, 0), ("PRBE", 1, 0)], {}),
+        ([("A", 1, 0), ("B", 1, 0)], {"lost": 1}),
+        ([("A", 1, 0), ("A", 1, 1), ("A", 1, 1), ("A", 1, 1), ("B", 1, 0)], {"doubled": 2}),
+        ([("A", 1, 0), ("A", 1, 1), ("B", 1, 0), ("B", 1, 5)], {"unknown": 1}),
+    ],
+)
 def test_the_audit_sees_losses_doubles_and_strangers(
-    tmp_path: Path, rows: list[tuple[str, int, int]], wrong: dict[str, int],
+    tmp_path: Path,
+    rows: list[tuple[str, int, int]],
+    wrong: dict[str, int],
 ) -> None:
     """Acked is a subset of stored, stored of sent, each once; other boots and other devices are not its business."""
     make_history(tmp_path / "x.db", rows)
-    load: dict[str, Any] = {"boot": 1, "seq_base": wire.SEQ_BASE, "sent": 4, "acked": 3,
-                            "sent_by": {"A": 3, "B": 1}, "acked_by": {"A": 2, "B": 1}}
+    load: dict[str, Any] = {
+        "boot": 1,
+        "seq_base": wire.SEQ_BASE,
+        "sent": 4,
+        "acked": 3,
+        "sent_by": {"A": 3, "B": 1},
+        "acked_by": {"A": 2, "B": 1},
+    }
     verdict = audit(tmp_path / "x.db", load)
     assert {"lost": verdict.lost, "doubled": verdict.doubled, "unknown": verdict.unknown} == {
-        "lost": 0, "doubled": 0, "unknown": 0, **wrong}
+        "lost": 0,
+        "doubled": 0,
+        "unknown": 0,
+        **wrong,
+    }
     assert verdict.ok is (not wrong)
     assert verdict.integrity == "ok"
 
@@ -111,8 +133,9 @@ def test_the_report_shows_ratios_and_is_json_too(tmp_path: Path) -> None:
     lines: list[str] = []
     report = Report({"cores": 2}, echo=lines.append)
     report.add(Row("ingesta", "guardados", "msg/s", 12_500.0, 500.0, 50_000.0, goal_text=">= 25 x", reached=True))
-    assert lines == [("  guardados: 12 500 msg/s | app sencilla 500 (x 25,0) | suscriptor 50 000 (x 0,25) | "
-                      "meta: >= 25 x  sí")]
+    assert lines == [
+        ("  guardados: 12 500 msg/s | app sencilla 500 (x 25,0) | suscriptor 50 000 (x 0,25) | meta: >= 25 x  sí")
+    ]
     assert "| x 25,0 " in table(report.rows)
     report.save(tmp_path / "r.json")
     saved = json.loads((tmp_path / "r.json").read_text())
