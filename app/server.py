@@ -1,7 +1,7 @@
 """The HTTP server: one greenlet a connection, the app in native threads, event streams in their greenlet.
 
 Nothing is monkey-patched (docs/arquitectura.md): a route may block without stopping a stream, and a stream costs no
-thread. The loop, the sockets and the timers are gevent's; reading HTTP is ours (docs/adr/0004), because every fault of
+thread. The loop, the sockets and the timers are gevent's; reading HTTP is ours (docs/adr/0003), because every fault of
 a request must be answered as a problem, against deadlines that count the whole request.
 """
 
