@@ -86,6 +86,18 @@ def _serial(value: str) -> str:
     return value
 
 
+def _visible(value: str) -> str:
+    if not value.strip():
+        raise _fail("vacio", "no puede estar en blanco")
+    return value
+
+
+def _printable(value: str) -> str:
+    if any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in value):
+        raise _fail("control", "no puede llevar caracteres de control")
+    return value
+
+
 def _hora(value: str) -> str:
     if _HORA.fullmatch(value) is None:
         raise _fail("hora", "debe ser una hora HH:MM entre 00:00 y 23:59")
@@ -117,10 +129,10 @@ _SERIAL_SCHEMA = WithJsonSchema(
     }
 )
 Serial = Annotated[str, AfterValidator(_serial)]
-Nombre = Annotated[str, Field(min_length=1, max_length=80)]
-Tipo = Annotated[str, Field(min_length=1, max_length=50)]
-Modelo = Annotated[str, Field(max_length=100)]
-Descripcion = Annotated[str, Field(max_length=255)]
+Nombre = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_visible), AfterValidator(_printable)]
+Tipo = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_visible), AfterValidator(_printable)]
+Modelo = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+Descripcion = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
 Estado = Annotated[
     str,
     BeforeValidator(_estado),

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 HEAD = "0002"
 KNOWN = ("0001", "0002")
 MARKER = "instalada"
+KEPT_BACKUPS = 2
 _FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rechazados', 0)"
 
 
@@ -132,7 +133,10 @@ def _upgrade(path: Path, version: str, now: datetime) -> None:
     from alembic.config import Config
 
     log.warning("actualizando la base de datos del esquema %s al %s", version, HEAD)
-    backup(path, path.parent / "respaldos" / f"antes-de-{HEAD}-{now:%Y%m%dT%H%M%SZ}.db")
+    folder = path.parent / "respaldos"
+    backup(path, folder / f"antes-de-{HEAD}-{now:%Y%m%dT%H%M%SZ}.db")
+    for old in sorted(folder.glob(f"antes-de-{HEAD}-*.db"))[1:-KEPT_BACKUPS]:
+        old.unlink()  # of attempts that failed or were killed; the first and the newest stay
     with closing(connect(path, read_only=False)) as raw:
         raw.execute("PRAGMA foreign_keys=OFF")
         engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)

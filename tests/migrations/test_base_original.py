@@ -6,11 +6,12 @@ import json
 import os
 import random
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from app.migrations import migrate
 from tests.support.mqtt import Cliente, own_topic
 from tests.support.procesos import require, wait_until
 
@@ -447,3 +448,15 @@ def test_a_foreign_sqlite_file_is_refused(own_parts):
     assert "Traceback" not in process.log()
     assert rows_of(house.database, "SELECT count(*) FROM recetas") == [(0,)]
     house._process = None
+
+
+def test_attempts_that_fail_do_not_fill_the_disk_with_backups(tmp_path):
+    """Each attempt begins with a backup; the first one and the newest stay."""
+    path = tmp_path / "iot.db"
+    moment = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    for attempt in range(6):
+        path.unlink(missing_ok=True)
+        make_original(path, logs=5)
+        migrate(path, moment + timedelta(minutes=attempt))
+    kept = sorted(file.name for file in (tmp_path / "respaldos").iterdir())
+    assert [name[-11:-4] for name in kept] == ["120000Z", "120400Z", "120500Z"]
