@@ -459,4 +459,4 @@ def test_attempts_that_fail_do_not_fill_the_disk_with_backups(tmp_path):
         make_original(path, logs=5)
         migrate(path, moment + timedelta(minutes=attempt))
     kept = sorted(file.name for file in (tmp_path / "respaldos").iterdir())
-    assert [name[-11:-4] for name in kept] == ["120000Z", "120400Z", "120500Z"]
+    assert [name[-10:-3] for name in kept] == ["120000Z", "120400Z", "120500Z"]
