@@ -59,7 +59,7 @@ def iot(ctx: click.Context, demo: bool) -> int:
 @iot.command("run")
 @_demo
 def run_command(demo: bool) -> int:
-    """Arranca todo: base de datos, broker y servidor HTTP (lo mismo que sin orden)."""
+    """Arranca todo (lo mismo que sin orden)."""
     return _start(demo=demo)
 
 

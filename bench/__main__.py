@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 import tempfile
@@ -14,8 +13,10 @@ from bench import fanout, ingest, kill, latency, rest, startup
 from bench.children import ROOT, BenchError, program, sweep
 from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
+from simulator.args import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
 CASES: dict[str, Callable[[Context], None]] = {
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="iot bench", description="Mide el sistema real junto a dos referencias.")
+    parser = Parser("./iot bench", "Mide el sistema real junto a dos referencias.")
     parser.add_argument("nombres", nargs="*", metavar="prueba", help=f"cuáles ({', '.join(CASES)}); sin nombres, todas")
     parser.add_argument("--segundos", type=float, help="duración de cada medida (8; con --rapido, 3)")
     parser.add_argument("--json", type=Path, metavar="ARCHIVO", help="guarda también todos los datos")
