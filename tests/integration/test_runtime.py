@@ -9,8 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.integration.test_mqtt_client import unreachable_port
-from tests.support.procesos import tail, wait_until
+from tests.support.procesos import tail, unreachable_port, wait_until
 
 
 def launch_and_fail(backend, timeout=15):

@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -67,6 +68,19 @@ def accepts(port: int, host: str = "127.0.0.1") -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def unreachable_port() -> Iterator[int]:
+    """A port whose connects hang: its backlog is full and nobody accepts."""
+    with socket.socket() as server, ExitStack() as stack:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            s = stack.enter_context(socket.socket())
+            s.setblocking(False)
+            s.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
 
 
 class Proceso:
