@@ -235,6 +235,11 @@ def confirmar_deseadas(uow: UnitOfWork, confirmadas: Sequence[tuple[int, int]]) 
         uow.conn.execute(_CONFIRM, [{"i": device_id, "v": version} for device_id, version in confirmadas])
 
 
+def olvidar_confirmadas(uow: UnitOfWork) -> None:
+    """The broker forgot us, and perhaps what it held for the devices: a crash from here on must not hide that."""
+    uow.conn.execute(update(dispositivo).values(deseada_confirmada=0))
+
+
 def deseadas_pendientes(conn: Connection, *, todas: bool) -> list[Dispositivo]:
     """Devices whose desired configuration the broker may not have; ``todas`` after it lost everything."""
     query = _BY_ID.where(dispositivo.c.deseada_version > 0)

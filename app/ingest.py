@@ -78,11 +78,12 @@ class _Batch:
     reportes: list[tuple[Reporte, Delivery]]
     rechazos: list[NuevoRechazo]
     confirmed: list[Confirmed]
+    session_lost: bool = False
 
     def halves(self) -> tuple[_Batch, _Batch]:
         """Two batches of the reports; rejections and confirmations go with the first."""
         middle = len(self.reportes) // 2
-        first = _Batch([], self.reportes[:middle], self.rechazos, self.confirmed)
+        first = _Batch([], self.reportes[:middle], self.rechazos, self.confirmed, self.session_lost)
         return first, _Batch([], self.reportes[middle:], [], [])
 
 
@@ -198,6 +199,8 @@ class Ingest:
                 batch.confirmed.append(item)
             elif item is _SESSION_LOST:
                 self._ventana.clear()
+                batch.confirmed.clear()
+                batch.session_lost = True
         self._counts["recibidos"] += len(batch.deliveries)
         return batch
 
@@ -256,6 +259,8 @@ class Ingest:
         with self._db.unit_of_work() as uow:
             stored, retained, rejected = self._apply(uow, batch.reportes)
             rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
+            if batch.session_lost:
+                dispositivos.olvidar_confirmadas(uow)
             dispositivos.confirmar_deseadas(uow, batch.confirmed)
             if final:
                 self._ventana.save(uow)

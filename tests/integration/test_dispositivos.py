@@ -311,3 +311,16 @@ def test_confirmed_versions_are_remembered_and_never_go_back(house):
         assert pending() == left
         assert house.device("A").version == before, "no new version, no event"
     assert pending(todas=True) == [("A", 2), ("B", 1)]
+
+
+def test_a_broker_that_forgot_everything_is_told_again_after_a_crash_too(house):
+    """The news that the session is lost is stored at once: who starts next finds every wish unconfirmed."""
+    house.report({"serial_number": "A", "estado": "activo"})
+    with house.db.unit_of_work() as uow:
+        dispositivos.confirmar_deseadas(uow, [(1, 1)])
+    with house.db.reader() as conn:
+        assert dispositivos.deseadas_pendientes(conn, todas=False) == []
+    with house.db.unit_of_work() as uow:
+        dispositivos.olvidar_confirmadas(uow)
+    with house.db.reader() as conn:
+        assert [d.serial_number for d in dispositivos.deseadas_pendientes(conn, todas=False)] == ["A"]
