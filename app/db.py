@@ -44,21 +44,13 @@ MAX_IN = 256
 class UnitOfWork:
     """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
 
-    ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out. ``before`` is how many
-    units had been committed when this one began, and ``number`` how many once it is: who remembers rows from one unit
-    to his next one sees by them whether anybody else wrote in between.
+    ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out.
     """
 
     conn: Connection
     now: datetime
     secuencia: int
-    before: int
     events: list[DeviceUpdated] = field(default_factory=list)
-
-    @property
-    def number(self) -> int:
-        """The count of committed units once this one is."""
-        return self.before + 1
 
     def next_secuencia(self) -> int:
         """The number of the next event; the numbers of a unit that fails are given out again."""
@@ -104,7 +96,7 @@ class Database:
                 with _transaction(raw(conn)) as file:
                     last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
                     self._secuencia = -1
-                    uow = UnitOfWork(conn, self._clock.now(), last, self.commits)
+                    uow = UnitOfWork(conn, self._clock.now(), last)
                     yield uow
                     if uow.secuencia != last:
                         file.execute(_SET_SECUENCIA, (uow.secuencia,))

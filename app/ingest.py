@@ -18,7 +18,6 @@ from typing import NamedTuple
 from app import dispositivos, entregas, rechazos
 from app.clock import Clock
 from app.db import Database, UnitOfWork
-from app.domain.dispositivo import Dispositivo
 from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
 from app.domain.reporte import Reporte, ReporteRechazado, parse
 from app.limitador import Limitador
@@ -26,9 +25,6 @@ from app.rechazos import NuevoRechazo
 
 log = logging.getLogger(__name__)
 
-MAX_KNOWN = 5000
-"""Devices remembered between batches, some 1.5 KB each."""
-NEVER = -1
 BACKOFF_S = (0.05, 5.0)
 STOP_S = 1.5
 """Stopping waits this long for the queue to be stored, and once more for the batch in hand to be given up."""
@@ -108,8 +104,6 @@ class Ingest:
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._limiter = Limitador(limits.device_rate)
         self._grace = timedelta(seconds=limits.grace_s)
-        self._known: dict[str, Dispositivo] = {}
-        self._known_at = NEVER
         with db.reader() as conn:
             self._ventana = entregas.load(conn)
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
@@ -270,23 +264,11 @@ class Ingest:
             dispositivos.confirmar_deseadas(uow, batch.confirmed)
             if final:
                 self._ventana.save(uow)
-        if batch.reportes and not batch.confirmed and not batch.session_lost:  # those write to devices by themselves
-            self._known_at = uow.number
         if final:
             self._ventana.saved()
         self._counts["guardados"] += stored
         self._counts["retenidos"] += retained
         self._counts["rechazados"] += len(rejected)
-
-    def _devices(self, uow: UnitOfWork, serials: set[str]) -> dict[str, Dispositivo]:
-        """The devices among ``serials``, and others: those of our last unit are remembered while nobody else writes."""
-        if self._known_at != uow.before or len(self._known) > MAX_KNOWN:
-            self._known = {}
-        self._known_at = NEVER  # until this unit is committed
-        missing = [serial for serial in serials if serial not in self._known]
-        if missing:
-            self._known.update(dispositivos.by_serials(uow.conn, missing))
-        return self._known
 
     def _apply(
         self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]
@@ -294,7 +276,7 @@ class Ingest:
         """How many were stored, how many were retained and so told nothing new, and those that must be rejected."""
         if not reportes:
             return 0, 0, []
-        known = self._devices(uow, {r.serial_number for r, _ in reportes})
+        known = dispositivos.by_serials(uow.conn, {r.serial_number for r, _ in reportes})
         unknown = dict.fromkeys(r.serial_number for r, _ in reportes if r.serial_number not in known)
         rejected: list[NuevoRechazo] = []
         if unknown:
