@@ -23,5 +23,5 @@ class Clock:
 
 
 def iso_z(moment: datetime) -> str:
-    """ISO 8601, UTC, microseconds, ``Z`` (WIRE §3): 27 characters, so that text order is time order. ``moment`` is UTC."""
+    """ISO 8601, UTC, microseconds, ``Z`` (WIRE §3): 27 characters, so that text order is time order; given UTC."""
     return moment.isoformat(timespec="microseconds")[:26] + "Z"
