@@ -1,4 +1,4 @@
-"""Requests made at random from the OpenAPI document, against the real backend: each answer is one the document tells of."""
+"""Random requests made from the OpenAPI document: each answer of the real backend is one that the document tells of."""
 
 from __future__ import annotations
 
