@@ -38,7 +38,7 @@ from app.sse import Hub
 log = logging.getLogger(__name__)
 
 SWITCH_S = 0.0005
-"""Threads that decode, commit and stream take turns this often; Python's 5 ms shows in the latency of a stream."""
+"""A thread that computes lets the others on after this long; Python's own 5 ms is ten streams' worth of latency."""
 BROKER_RETRY_S = 10.0
 DEMO_STOP_S = 2.0
 DEMO = "import sys; from simulator.cli import demo_main; sys.exit(demo_main(sys.argv[1:]))"
