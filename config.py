@@ -155,7 +155,8 @@ AJUSTES: tuple[Ajuste, ...] = (
     Ajuste(
         "TRUSTED_NETWORKS",
         "redes",
-        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 403. Vacía: nadie.",
+        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 403. Vacía: nadie. Esta máquina cuenta como "
+        "127.0.0.1 también cuando se llama por su dirección de la red.",
         "CIDR",
     ),
     Ajuste(

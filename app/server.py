@@ -179,9 +179,17 @@ class Server:
         if len(self._connections) >= self._max_connections:
             self._turn_away(sock)
             return
-        connection = Connection(sock, (plain_peer(address[0]), address[1]), self)
+        connection = Connection(sock, (self._peer(sock, address[0]), address[1]), self)
         self._connections.add(connection)
         connection.greenlet = gevent.spawn(connection.run)
+
+    @staticmethod
+    def _peer(sock: socket.socket, host: str) -> str:
+        """The other end; this machine calling itself by its address in the house's network is loopback all the same.
+        Nobody else can answer a handshake from an address that is ours."""
+        if host != sock.getsockname()[0]:
+            return plain_peer(host)
+        return "127.0.0.1" if "." in host else "::1"
 
     def _turn_away(self, sock: socket.socket) -> None:
         """Say that it is full, without waiting for the request or for the peer."""
