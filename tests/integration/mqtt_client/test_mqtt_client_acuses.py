@@ -25,13 +25,21 @@ def test_reports_arrive_from_both_topics_with_what_names_them(broker, connected)
     assert connected.asked_for_all == [True]
 
 
-def test_what_is_not_acknowledged_comes_again_what_is_does_not(broker):
+def wait_for_goodbyes(broker, count):
+    """Until the broker has read the end of ``count`` connections: one that takes over makes it drop what it has not."""
+    log = broker.folder / "mosquitto.log"
+    wait_until(lambda: log.read_text().count("Received DISCONNECT from iot-backend-prueba") == count)
+
+
+def test_what_is_not_acknowledged_comes_again_what_is_does_not(own_parts):
+    broker = own_parts.mosquitto(extra="log_type all")
     with edge(broker.port) as first:
         first.connected()
         say(broker, *(b"%d" % i for i in range(20)))
         wait_until(lambda: len(first.sink.got) == 20)
         first.client.ack(first.sink.got[:12])
         wait_until(lambda: first.client.status()["acuses"] == 12)
+    wait_for_goodbyes(broker, 1)
     with edge(broker.port) as second:
         second.connected()
         wait_until(lambda: len(second.sink.got) == 8)
@@ -43,13 +51,16 @@ def test_what_is_not_acknowledged_comes_again_what_is_does_not(broker):
         assert second.asked_for_all == [False]
 
 
-def test_acks_given_just_before_stopping_still_go_out(broker):
+def test_acks_given_just_before_stopping_still_go_out(own_parts):
+    """All 200 reach the broker before the DISCONNECT does."""
+    broker = own_parts.mosquitto(extra="log_type all")
     with edge(broker.port) as first:
         first.connected()
         say(broker, *(b"%d" % i for i in range(200)))
         wait_until(lambda: len(first.sink.got) == 200)
         first.client.pause()
         first.client.ack(first.sink.got)
+    wait_for_goodbyes(broker, 1)
     with edge(broker.port) as second:
         second.connected()
         say(broker, b"despues")
@@ -59,16 +70,15 @@ def test_acks_given_just_before_stopping_still_go_out(broker):
 def test_the_end_is_a_disconnect_and_sends_what_was_given_before_it(own_parts):
     """Many times, because it is a race: a stop right after the last acks, as the ingest's end gives them."""
     broker = own_parts.mosquitto(extra="log_type all")
-    for _ in range(10):
+    for number in range(1, 11):
         with edge(broker.port) as it:
             it.connected()
             say(broker, b"x")
             wait_until(lambda: it.sink.got)
             it.client.pause()
             it.client.ack(it.sink.got)
-    log = (broker.folder / "mosquitto.log").read_text()
-    assert log.count("Received PUBACK from iot-backend-prueba") == 10
-    assert log.count("Received DISCONNECT from iot-backend-prueba") == 10
+        wait_for_goodbyes(broker, number)
+    assert (broker.folder / "mosquitto.log").read_text().count("Received PUBACK from iot-backend-prueba") == 10
 
 
 def test_messages_sent_while_we_were_away_wait_in_the_broker(broker):
