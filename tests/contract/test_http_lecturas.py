@@ -11,21 +11,9 @@ from datetime import datetime
 
 import pytest
 
+from tests.support.campos import OURS, TEN
 from tests.support.http import problem, raw
 
-TEN = [
-    "id",
-    "serial_number",
-    "nombre",
-    "tipo",
-    "modelo",
-    "descripcion",
-    "estado",
-    "parametros",
-    "configuracion",
-    "reclamado",
-]
-OURS = ["version", "creado_en", "actualizado_en", "visto_en"]
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 
 

@@ -6,23 +6,11 @@ import json
 
 import pytest
 
+from tests.support.campos import OURS, TEN
 from tests.support.http import Http, problem
 
 HELLO = b"event: hello\ndata: {}\n\n"
 PING = b"event: ping\ndata: {}\n\n"
-TEN = [
-    "id",
-    "serial_number",
-    "nombre",
-    "tipo",
-    "modelo",
-    "descripcion",
-    "estado",
-    "parametros",
-    "configuracion",
-    "reclamado",
-]
-ADDED = ["version", "creado_en", "actualizado_en", "visto_en"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +51,7 @@ def test_headers_hello_update_ping_bytes(backend, report, serial):
         assert update.raw.startswith(start), update.raw
         assert update.raw.endswith(b"}\n\n")
         assert update.raw.count(b"\n") == 3
-        assert list(update.json) == [*TEN, "event", *ADDED]
+        assert list(update.json) == [*TEN, "event", *OURS]
         assert {k: v for k, v in update.json.items() if k != "event"} == device
         assert stream.next(3).raw == PING
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.support.backend import Backend
-from tests.support.procesos import ROOT, Proceso, wait_until
+from tests.support.procesos import ROOT, Proceso, missing, wait_until
 
 PY = sys.executable
 
@@ -127,7 +127,7 @@ def test_demo_house_lives(own_parts):
 def test_iot_script_with_a_ready_environment(own_parts, tmp_path):
     """The shell script itself, in a copy of the project whose .venv is this Python's environment."""
     if sys.prefix == sys.base_prefix:
-        pytest.skip("these tests do not run in a virtual environment")
+        missing("these tests do not run in a virtual environment")
     copy = tmp_path / "copia con espacios"
     copy.mkdir()
     listed = subprocess.run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mqtt import Cliente, own_topic
-from tests.support.procesos import require, wait_until
+from tests.support.procesos import missing, require, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -53,7 +52,7 @@ def test_io_errors_now_and_then(own_parts, syscall, error):
 
 def test_out_of_descriptors(own_parts):
     """More connections than descriptors: who is in is served, PUT too; when they go, new ones come in; MQTT lives."""
-    prlimit = shutil.which("prlimit") or pytest.skip("no prlimit")
+    prlimit = require("prlimit")
     broker = own_parts.mosquitto()
     backend = own_parts.backend(broker, start=False)
     backend.launch(prlimit, "--nofile=160:160")
@@ -89,7 +88,7 @@ def test_many_sockets_do_not_blind_the_broker_connection(own_parts):
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 8000:
-        pytest.skip("the limit of descriptors is too low here")
+        missing("the limit of descriptors is too low here")
     resource.setrlimit(resource.RLIMIT_NOFILE, (8000, hard))
     broker = own_parts.mosquitto()
     backend = own_parts.backend(broker, SSE_MAX_STREAMS_PER_ADDRESS=2000)

@@ -15,7 +15,7 @@ import pytest
 from app import mqtt_client as module
 from tests.support.cliente_mqtt import Edge, edge
 from tests.support.mqtt import SHARED, Cliente
-from tests.support.procesos import require, unreachable_port, wait_until
+from tests.support.procesos import missing, require, unreachable_port, wait_until
 
 
 # --- hard times -------------------------------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ def test_descriptors_beyond_1024(broker):
     """Thousands of streams are open in this process when the broker comes back: select() would be blind."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 4096:
-        pytest.skip("the hard limit of descriptors is too low")
+        missing("the hard limit of descriptors is too low")
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
     try:
         with Cliente(broker.port) as client, ExitStack() as stack:
