@@ -297,6 +297,9 @@ class Connection:
     def _stream(self, frames: Iterator[bytes]) -> None:
         leave = self._server.loop.io(self._sock.fileno(), 1)
         leave.start(self._on_readable, gevent.getcurrent())
+        attach = getattr(frames, "attach", None)
+        if attach is not None:
+            attach(self._sock._sock.send)
         try:
             for sent, frame in enumerate(frames, 1):
                 self._send_frame(frame)

@@ -5,16 +5,17 @@ One that lags gets each device's latest state only (coalescing); one that takes 
 send deadline and comes back with its ``Last-Event-ID``. Each event is serialised once, each run of events is joined
 once for all readers of the same filter.
 
-Threads: ``publish`` is called by the writer, ``open`` by request threads, everything else in the loop's greenlets.
+Threads: ``publish`` is called by the writer, ``open`` by request threads, everything else in the loop's greenlets. A
+reader that waits, with nothing owed to it, is given a new event by the writer itself, straight to its socket; whoever
+touches a waiting reader holds ``Hub._waiters``, so the writer and the reader's greenlet never both send.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import gevent
 from gevent import getcurrent
@@ -26,9 +27,8 @@ from app.domain.errors import TooManyStreams
 from app.domain.events import DeviceUpdated
 from app.domain.filtro import FiltroStream
 from app.representacion import device_event_json
+from app.sse_frames import HELLO, PING, Entry, Latest, frame_for, leaves
 
-HELLO = b"event: hello\ndata: {}\n\n"
-PING = b"event: ping\ndata: {}\n\n"
 CHUNK_BYTES = 256 << 10
 """A reader is given at most about this much at once, so that one write never holds much memory."""
 HISTORY_BYTES = 16 << 20
@@ -37,7 +37,7 @@ LAG_EVENTS = 2000
 """A reader further behind gets only the latest state of each device, unless it is being given what it missed."""
 JOINED_RUNS = 64
 AT_ONCE = 32
-ENTRY_OVERHEAD = 600
+"""Up to so many waiting readers, and events, nobody waits for a further turn of a thread or of the loop."""
 RETRY_MS = (500, 3000)
 """What a closing server tells its readers to wait, drawn for each, so that they don't come back as one."""
 
@@ -50,41 +50,6 @@ class Loop(Protocol):
 
     def run_callback_threadsafe(self, func: Callable[..., object], *args: object) -> object:
         """The same, called from any thread."""
-
-
-class Entry:
-    """An event in the history; its frame is made when the first reader needs it."""
-
-    __slots__ = ("_frame", "epoch", "event", "size")
-
-    def __init__(self, event: DeviceUpdated, epoch: str) -> None:
-        self.event = event
-        self.epoch = epoch
-        d = event.dispositivo
-        self.size = ENTRY_OVERHEAD + len(d.parametros_json) + len(d.configuracion_json)
-        self._frame: bytes | None = None
-
-    def update(self) -> bytes:
-        """The frame of an update: no ``event:`` line, so that ``EventSource.onmessage`` fires."""
-        if self._frame is None:
-            data = device_event_json(self.event.dispositivo)
-            self._frame = f"id: {self.epoch}-{self.event.secuencia}\ndata: {data}\n\n".encode()
-        return self._frame
-
-    def leave(self, *, placed: bool = True) -> bytes:
-        """The frame that tells a reader that the device is not in its filter any more; ``placed``: with its id."""
-        d = self.event.dispositivo
-        head = f"id: {self.epoch}-{self.event.secuencia}\n" if placed else ""
-        serial = json.dumps(d.serial_number, ensure_ascii=False)
-        return f'{head}event: leave\ndata: {{"id":{d.id},"serial_number":{serial}}}\n\n'.encode()
-
-
-class Latest(NamedTuple):
-    """A device's newest event, and when it was last claimed or let go, so that a lagging reader is told ``leave``."""
-
-    entry: Entry
-    changed_at: int
-    reclamado_antes: bool | None
 
 
 class Hub:
@@ -128,6 +93,7 @@ class Hub:
         self._lock = threading.Lock()
         self._open: set[Subscription] = set()
         self._of_address: dict[str, int] = {}
+        self._waiters = threading.Lock()  # held to take a reader out of ``_parked``, and to send to one that is in it
         self._parked: dict[Subscription, gevent.Greenlet] = {}
         self._joined: dict[tuple[FiltroStream, int, bool], tuple[int, bytes]] = {}
         self._counts = {"abiertas": 0, "rechazadas": 0, "reanudadas": 0, "resets": 0, "agrupadas": 0}
@@ -148,10 +114,24 @@ class Hub:
             while len(self._entries) > self._history or self._bytes > HISTORY_BYTES:
                 self._bytes -= self._entries.pop(self._oldest).size
                 self._oldest += 1
-            self.last = events[-1].secuencia
-        if self._parked and not self._waking and self._loop is not None:
+            before, self.last = self.last, events[-1].secuencia
+        if self._parked and not self._hand_over(before) and not self._waking and self._loop is not None:
             self._waking = True
             self._loop.run_callback_threadsafe(self._wake)
+
+    def _hand_over(self, before: int) -> bool:
+        """Send what came after ``before`` to the readers that wait for it; False when the loop has to see to some."""
+        waiting = list(self._parked)
+        if len(waiting) > AT_ONCE or self.last - before > AT_ONCE:
+            return False
+        runs: dict[FiltroStream, tuple[int, bytes]] = {}
+        done = True
+        for sub in waiting:
+            if sub.filtro not in runs:
+                runs[sub.filtro] = self._join(sub.filtro, before, exact=False)
+            with self._waiters:
+                done &= sub not in self._parked or sub.take(before, *runs[sub.filtro])
+        return done
 
     def open(self, filtro: FiltroStream, *, address: str, last_event_id: str | None) -> Subscription:
         """A place in the stream, from now or from after ``last_event_id``.
@@ -215,7 +195,7 @@ class Hub:
             if self.last <= sub.cursor and not self.closing:
                 get_hub().switch()
         finally:
-            self._parked.pop(sub, None)
+            self._unpark(sub)
 
     def release(self, sub: Subscription) -> None:
         """Forget a reader; doing it again does nothing."""
@@ -262,11 +242,11 @@ class Hub:
         if lagging:
             # First who left, without an id: a device that left early may have its latest event late, and a reader that
             # is cut off between the two would resume after the change that made it leave.
-            frames = [entry.leave(placed=False) for entry, antes in run if _leaves(filtro, entry, antes)]
+            frames = [entry.leave(placed=False) for entry, antes in run if leaves(filtro, entry, antes)]
             run = [(entry, None) for entry, _ in run]
         size = 0
         for entry, antes in run:
-            frame = _frame(filtro, entry, antes)
+            frame = frame_for(filtro, entry, antes)
             if frame is not None:
                 frames.append(frame)
                 size += len(frame)
@@ -300,9 +280,13 @@ class Hub:
 
     def _resume(self, sub: Subscription) -> None:
         """Let a parked reader go on; one that was woken or ended meanwhile is not there any more."""
-        greenlet = self._parked.pop(sub, None)
+        greenlet = self._unpark(sub)
         if greenlet is not None:
             greenlet.switch()
+
+    def _unpark(self, sub: Subscription) -> gevent.Greenlet | None:
+        with self._waiters:
+            return self._parked.pop(sub, None)
 
     def _tick(self) -> None:
         """One timer for the pings of all streams."""
@@ -319,13 +303,15 @@ class Hub:
 class Subscription:
     """One reader's place in the stream."""
 
-    __slots__ = ("_filtro", "_hub", "_missed_to", "_reset", "address", "cursor", "next_ping")
+    __slots__ = ("_hub", "_missed_to", "_reset", "_rest", "_send", "address", "cursor", "filtro", "next_ping")
 
     def __init__(self, hub: Hub, filtro: FiltroStream, address: str, cursor: int, *, reset: bool) -> None:
         self._hub = hub
-        self._filtro = filtro
+        self.filtro = filtro
         self.cursor = cursor
         self._reset = reset
+        self._send: Callable[[bytes], int] | None = None
+        self._rest = b""  # of what was handed over, the part that the socket had no room for
         self._missed_to = hub.last  # up to here a reader that resumes is given every event
         self.address = address
         self.next_ping = hub.clock.monotonic() + hub.ping_s
@@ -338,6 +324,24 @@ class Subscription:
         """Give the place back."""
         self._hub.release(self)
 
+    def attach(self, send: Callable[[bytes], int]) -> None:
+        """How to send to the reader without waiting, from any thread: answers how many bytes were taken, or raises
+        ``OSError``. Called only while the stream waits for events."""
+        self._send = send
+
+    def take(self, before: int, last: int, chunk: bytes) -> bool:
+        """Give a waiting reader that has all up to ``before`` what follows; False when its greenlet has to go on."""
+        if self._send is None or self._rest or self.cursor != before:
+            return False
+        if chunk:
+            try:
+                sent = self._send(chunk)
+            except OSError:  # no room, or the reader is gone: its greenlet waits for it, or ends
+                return False
+            self._rest = chunk[sent:]
+        self.cursor = last
+        return not self._rest and last == self._hub.last
+
     def _frames(self, snapshot: tuple[int, Sequence[Dispositivo]] | None) -> Iterator[bytes]:
         hub = self._hub
         yield HELLO + self._opening(snapshot)
@@ -349,6 +353,9 @@ class Subscription:
                     yield chunk
             else:
                 hub.park(self)
+                if self._rest:
+                    rest, self._rest = self._rest, b""
+                    yield rest
             if self.next_ping <= hub.clock.monotonic():
                 self.next_ping = hub.clock.monotonic() + hub.ping_s
                 yield PING
@@ -362,7 +369,7 @@ class Subscription:
         if missing and not hub.remembers(self.cursor):
             self.cursor = hub.last
             return self._reset_frame()
-        self.cursor, chunk = hub.run(self._filtro, self.cursor, exact=missing)
+        self.cursor, chunk = hub.run(self.filtro, self.cursor, exact=missing)
         return chunk
 
     def _reset_frame(self) -> bytes:
@@ -396,22 +403,13 @@ class Stream:
     def __next__(self) -> bytes:
         return next(self._frames)
 
+    def attach(self, send: Callable[[bytes], int]) -> None:
+        """Offer a way past the iterator; see :meth:`Subscription.attach`."""
+        self._sub.attach(send)
+
     def close(self) -> None:
         """End the stream and give the place back."""
         close = getattr(self._frames, "close", None)
         if close is not None:
             close()
         self._sub.close()
-
-
-def _frame(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
-    d = entry.event.dispositivo
-    if filtro.matches(d.serial_number, d.reclamado):
-        return entry.update()
-    return entry.leave() if _leaves(filtro, entry, reclamado_antes) else None
-
-
-def _leaves(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bool:
-    d = entry.event.dispositivo
-    was_in = reclamado_antes is not None and filtro.matches(d.serial_number, reclamado_antes)
-    return was_in and not filtro.matches(d.serial_number, d.reclamado)

@@ -14,7 +14,7 @@ from app import dispositivos
 from app.clock import Clock
 from app.domain.filtro import FiltroStream
 from app.domain.peticiones import Reclamo
-from app.sse import HELLO, PING
+from app.sse_frames import HELLO, PING
 from tests.support.eventos import Page, an_event, frames
 from tests.support.hub import ALL, FREE, Reader, make_hub, running, settle
 from tests.support.nucleo import FakeClock, House

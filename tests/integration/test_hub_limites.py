@@ -11,7 +11,7 @@ import pytest
 
 from app import sse as sse_module
 from app.domain.errors import TooManyStreams
-from app.sse import HELLO
+from app.sse_frames import HELLO
 from tests.support.eventos import an_event
 from tests.support.hub import ALL, Reader, make_hub, running, settle
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import sse as sse_module
-from app.sse import HELLO
+from app.sse_frames import HELLO
 from tests.support.eventos import Page, an_event
 from tests.support.hub import ALL, FREE, Reader, make_hub, running, settle
 

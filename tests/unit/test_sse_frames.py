@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.events import DeviceUpdated
 from app.domain.filtro import FiltroStream
-from app.sse import HELLO, PING, Entry
+from app.sse_frames import HELLO, PING, Entry
 from tests.support.eventos import an_event
 
 
