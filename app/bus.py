@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from app.domain.events import DeviceUpdated
+from app.domain.events import Event
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[Sequence[DeviceUpdated]], None]
+Listener = Callable[[Sequence[Event]], None]
 
 
 class Bus:
@@ -28,7 +28,7 @@ class Bus:
 
         return unsubscribe
 
-    def publish(self, events: Sequence[DeviceUpdated]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Hand the events of one commit to every listener."""
         for listener in self._listeners:
             try:

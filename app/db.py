@@ -25,8 +25,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from app.clock import Clock
+from app.domain.causa import SISTEMA, Causa
+from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError, StorageBusy, StorageDamaged, StorageFull
-from app.domain.events import DeviceUpdated
+from app.domain.events import Event, Suceso
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +46,25 @@ MAX_IN = 256
 class UnitOfWork:
     """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
 
-    ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out.
+    ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out, ``causa`` why it is done:
+    every change that it makes keeps it.
     """
 
     conn: Connection
     now: datetime
     secuencia: int
-    events: list[DeviceUpdated] = field(default_factory=list)
+    causa: Causa = SISTEMA
+    events: list[Event] = field(default_factory=list)
 
     def next_secuencia(self) -> int:
         """The number of the next event; the numbers of a unit that fails are given out again."""
         self.secuencia += 1
         return self.secuencia
+
+    def tell(self, tipo: str, datos_json: str, device: Dispositivo | None = None) -> None:
+        """Add a named event, of a device or of the whole house."""
+        about = (device.id, device.serial_number, device.reclamado) if device else (None, None, None)
+        self.events.append(Suceso(self.next_secuencia(), tipo, datos_json, *about))
 
 
 class Database:
@@ -66,9 +75,7 @@ class Database:
         publish: gets the events of each committed unit, in commit order.
     """
 
-    def __init__(
-        self, url: str, folder: Path, clock: Clock, publish: Callable[[Sequence[DeviceUpdated]], None]
-    ) -> None:
+    def __init__(self, url: str, folder: Path, clock: Clock, publish: Callable[[Sequence[Event]], None]) -> None:
         self.path = sqlite_path(url, folder)
         self._clock = clock
         self._publish = publish
@@ -80,7 +87,7 @@ class Database:
         self._secuencia = -1  # known after a commit, read again after anything else; only one process writes
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[UnitOfWork]:
+    def unit_of_work(self, causa: Causa = SISTEMA) -> Iterator[UnitOfWork]:
         """Write: BEGIN IMMEDIATE, the block, COMMIT, then publish; anything raised rolls all of it back.
 
         Raises:
@@ -96,7 +103,7 @@ class Database:
                 with _transaction(raw(conn)) as file:
                     last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
                     self._secuencia = -1
-                    uow = UnitOfWork(conn, self._clock.now(), last)
+                    uow = UnitOfWork(conn, self._clock.now(), last, causa)
                     yield uow
                     if uow.secuencia != last:
                         file.execute(_SET_SECUENCIA, (uow.secuencia,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
@@ -12,7 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert, insert_one, select_in
 from app.domain import modo
-from app.domain.dispositivo import MODELO_DEFECTO, NOMBRE_DEFECTO, TIPO_DEFECTO, Dispositivo, dump_object
+from app.domain.dispositivo import MODELO_DEFECTO, NOMBRE_DEFECTO, TIPO_DEFECTO, Dispositivo, dump_object, load_object
 from app.domain.errors import (
     DatosInvalidos,
     DispositivoNotDetected,
@@ -25,8 +24,8 @@ from app.domain.errors import (
 from app.domain.events import CambioDeseada, DeviceUpdated
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.peticiones import Alta, Cambios, Reclamo
-from app.domain.reporte import MAX_PAYLOAD_BYTES, Efecto, Reporte, effect
-from app.domain.valores import ESTADO_DESCONOCIDO, ValorInvalido, check_json, estado_of, parse_encendido
+from app.domain.reporte import MAX_PAYLOAD_BYTES
+from app.domain.valores import ESTADO_DESCONOCIDO, ValorInvalido, check_json, parse_encendido
 from app.historial import append_logs
 from app.models import DEVICE_COLUMNS, casa, device_of, dispositivo, row_of
 
@@ -135,20 +134,23 @@ def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
     configuracion = dict(alta.configuracion or {})
     on = modo.resolve(configuracion, encendido=modo.take_encendido(configuracion), estado=parse_encendido(alta.estado))
     configuracion, estado = modo.settle(configuracion, ESTADO_DESCONOCIDO, on)
+    now = iso_z(uow.now)
     nuevo = replace(
-        _blank(alta.serial_number, iso_z(uow.now)),
+        blank(alta.serial_number, now),
         nombre=alta.nombre or NOMBRE_DEFECTO,
         tipo=alta.tipo or TIPO_DEFECTO,
         modelo=alta.modelo or MODELO_DEFECTO,
         descripcion=alta.descripcion or "",
         estado=estado,
         parametros_json=dump_object(alta.parametros or {}),
+        estado_en=now,
         configuracion_json=dump_object(configuracion),
+        configuracion_en_json=dump_object(dict.fromkeys(configuracion, now)),
         deseada_version=1 if configuracion else 0,
     )
-    nuevo = _insert(uow, [nuevo])[0]
-    append_logs(uow, [(nuevo.id, nuevo.estado, nuevo.parametros_json)])
-    _announce(uow, nuevo, None, CambioDeseada.PEDIDA if configuracion else CambioDeseada.NO)
+    nuevo = insert_new(uow, [nuevo])[0]
+    append_logs(uow, [(nuevo.id, nuevo.estado, nuevo.parametros_json, uow.causa.json())])
+    announce(uow, nuevo, None, CambioDeseada.PEDIDA if configuracion else CambioDeseada.NO)
     return nuevo
 
 
@@ -169,10 +171,20 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositiv
         modelo=antes.modelo if cambios.modelo is None else cambios.modelo,
         descripcion=antes.descripcion if cambios.descripcion is None else cambios.descripcion,
         estado=estado,
+        estado_en=iso_z(uow.now) if estado != antes.estado else antes.estado_en,
         configuracion_json=text,
+        configuracion_en_json=stamped(antes, configuracion, iso_z(uow.now)) if changed else antes.configuracion_en_json,
         deseada_version=antes.deseada_version + changed,
         deseo_en=iso_z(uow.now) if on is not None and estado != antes.estado_reportado else antes.deseo_en,
     )
+
+
+def stamped(antes: Dispositivo, configuracion: dict[str, Any], now: str) -> str:
+    """When each key of the new configuration was last changed, as JSON text."""
+    old, times = antes.configuracion, load_object(antes.configuracion_en_json)
+    absent = object()
+    changed = {k for k, v in configuracion.items() if old.get(k, absent) != v}
+    return dump_object({k: now if k in changed else times.get(k, antes.creado_en) for k in configuracion})
 
 
 def _check_size(configuracion: dict[str, Any], text: str, antes: Dispositivo) -> None:
@@ -194,39 +206,10 @@ def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo) -> Disposit
     despues = replace(despues, version=antes.version + 1, actualizado_en=iso_z(uow.now))
     bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
     if despues.estado != antes.estado:
-        append_logs(uow, [(despues.id, despues.estado, despues.parametros_json)])
+        append_logs(uow, [(despues.id, despues.estado, despues.parametros_json, uow.causa.json())])
     asked = despues.deseada_version != antes.deseada_version
-    _announce(uow, despues, antes.reclamado, CambioDeseada.PEDIDA if asked else CambioDeseada.NO)
+    announce(uow, despues, antes.reclamado, CambioDeseada.PEDIDA if asked else CambioDeseada.NO)
     return despues
-
-
-def apply_reportes(
-    uow: UnitOfWork, reportes: Sequence[Reporte], known: dict[str, Dispositivo], *, grace: timedelta
-) -> None:
-    """A batch of accepted messages, in order: each one row in the log and one event, each device written once.
-
-    ``known`` are the devices as :func:`by_serials` read them in this unit; serials that are not among them become
-    devices on the spot. It is left holding the devices as they are after the batch.
-    """
-    now = iso_z(uow.now)
-    missing = dict.fromkeys(r.serial_number for r in reportes if r.serial_number not in known)
-    fresh = {d.serial_number for d in _insert(uow, [_blank(s, now) for s in missing], into=known)}
-    logs = []
-    for reporte in reportes:
-        serial = reporte.serial_number
-        antes = known[serial]
-        efecto = effect(antes, reporte, uow.now, grace)
-        despues = _after(antes, efecto, now)
-        known[serial] = despues
-        said = despues.estado if reporte.estado is None else estado_of(reporte.estado)
-        logs.append((despues.id, said, despues.parametros_json))
-        reclamado_antes = None if serial in fresh else antes.reclamado
-        fresh.discard(serial)
-        followed = CambioDeseada.SEGUIDA if efecto.configuracion_cambiada else CambioDeseada.NO
-        _announce(uow, despues, reclamado_antes, followed)
-    changed = dict.fromkeys(r.serial_number for r in reportes)
-    bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
-    append_logs(uow, logs)
 
 
 def confirmar_deseadas(uow: UnitOfWork, confirmadas: Sequence[tuple[int, int]]) -> None:
@@ -261,7 +244,7 @@ def by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositiv
     return {d.serial_number: d for d in map(device_of, rows)}
 
 
-def _blank(serial: str, now: str) -> Dispositivo:
+def blank(serial: str, now: str) -> Dispositivo:
     """An unknown serial's row before its first report (WIRE §1); its id is given by :func:`_insert`."""
     return Dispositivo(
         id=0,
@@ -285,9 +268,10 @@ def _blank(serial: str, now: str) -> Dispositivo:
     )
 
 
-def _insert(
+def insert_new(
     uow: UnitOfWork, nuevos: Sequence[Dispositivo], into: dict[str, Dispositivo] | None = None
 ) -> list[Dispositivo]:
+    """Insert devices, each given its id; ``into`` gathers them by serial."""
     saved = []
     for nuevo in nuevos:
         saved.append(replace(nuevo, id=insert_one(uow.conn, dispositivo, row_of(nuevo)[1:])))
@@ -296,31 +280,6 @@ def _insert(
     return saved
 
 
-def _after(antes: Dispositivo, efecto: Efecto, now: str) -> Dispositivo:
-    d = antes
-    deseada = max(d.deseada_version, 1) if efecto.configuracion_cambiada else d.deseada_version
-    first = d.visto_en is None and d.actualizado_en == now and d.version == 1
-    return Dispositivo(
-        d.id,
-        d.serial_number,
-        d.nombre,
-        d.tipo,
-        d.modelo,
-        d.descripcion,
-        efecto.estado,
-        efecto.parametros_json,
-        efecto.configuracion_json,
-        d.reclamado,
-        d.version if first else d.version + 1,
-        d.creado_en,
-        now,
-        now,
-        deseada,
-        min(d.deseada_confirmada, deseada - 1) if efecto.configuracion_cambiada else d.deseada_confirmada,
-        efecto.estado_reportado,
-        efecto.deseo_en,
-    )
-
-
-def _announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, deseada: CambioDeseada) -> None:
+def announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, deseada: CambioDeseada) -> None:
+    """Add the update of a device to the unit's events."""
     uow.events.append(DeviceUpdated(uow.next_secuencia(), despues, reclamado_antes, deseada))

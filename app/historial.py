@@ -9,12 +9,10 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection, bindparam, func, select
 
 from app.db import UnitOfWork, bulk_insert
+from app.domain.causa import DISPOSITIVO
 from app.models import estado_log
 
 T = TypeVar("T")
-
-LOG_TIME = "%Y-%m-%d %H:%M:%S.%f"
-"""The original program's column: naive UTC text (WIRE §3); clients get it with ``T`` and ``Z``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,7 @@ class FilaLog:
     estado: str | None
     parametros_json: str
     timestamp: str | None
+    causa_json: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +41,24 @@ def make_page(page: int, per_page: int, total: int, data: list[T]) -> Pagina[T]:
     return Pagina(page, per_page, total, -(-total // per_page), data)
 
 
-def append_logs(uow: UnitOfWork, rows: Sequence[tuple[int, str, str]]) -> None:
-    """Append (device id, estado, parametros as JSON text), all at the unit's instant."""
-    stamp = uow.now.strftime(LOG_TIME)
-    bulk_insert(uow.conn, estado_log, [(*row, stamp) for row in rows])
+def append_logs(uow: UnitOfWork, rows: Sequence[tuple[int, str, str, str | None]]) -> None:
+    """Append (device id, estado, parametros and cause as JSON texts), all at the unit's instant. A cause of None is the
+    device's own report, which is almost every row and so costs nothing."""
+    stamp = uow.now.isoformat(" ", "microseconds")[:26]
+    # The original program's column is naive UTC text (WIRE §3); clients get it with ``T`` and ``Z``.
+    bulk_insert(uow.conn, estado_log, [(d, estado, parametros, stamp, causa) for d, estado, parametros, causa in rows])
 
 
 _COUNT = select(func.count()).select_from(estado_log).where(estado_log.c.dispositivo_id == bindparam("d"))
 _PAGE = (
-    select(estado_log.c.estado, estado_log.c.parametros, estado_log.c.timestamp)
+    select(estado_log.c.estado, estado_log.c.parametros, estado_log.c.timestamp, estado_log.c.causa)
     .where(estado_log.c.dispositivo_id == bindparam("d"))
     .order_by(estado_log.c.id.desc())
     .limit(bindparam("n"))
     .offset(bindparam("o"))
 )
 MAX_OFFSET = 2**62
+OWN_REPORT = DISPOSITIVO.json()
 
 
 def pagina(conn: Connection, dispositivo_id: int, *, page: int, per_page: int) -> Pagina[FilaLog]:
@@ -66,7 +68,7 @@ def pagina(conn: Connection, dispositivo_id: int, *, page: int, per_page: int) -
     if offset >= total:
         return make_page(page, per_page, total, [])
     rows = conn.execute(_PAGE, {"d": dispositivo_id, "n": per_page, "o": offset})
-    return make_page(page, per_page, total, [FilaLog(e, p or "{}", _iso(t)) for e, p, t in rows])
+    return make_page(page, per_page, total, [FilaLog(e, p or "{}", _iso(t), c or OWN_REPORT) for e, p, t, c in rows])
 
 
 def _iso(stamp: str | None) -> str | None:

@@ -22,6 +22,7 @@ from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
 from app.domain.reporte import Reporte, ReporteRechazado, parse
 from app.limitador import Limitador
 from app.rechazos import NuevoRechazo
+from app.reportes import apply_reportes
 
 log = logging.getLogger(__name__)
 
@@ -288,7 +289,7 @@ class Ingest:
         # A retained report is an old one, sent at each subscription: it introduces a device, it tells nothing new.
         fresh = [r for r, d in reportes if not d.retain or r.serial_number not in known]
         if fresh:
-            dispositivos.apply_reportes(uow, fresh, known, grace=self._grace)
+            apply_reportes(uow, fresh, known, grace=self._grace)
         return len(fresh), len(reportes) - len(fresh), rejected
 
 

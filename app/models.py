@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from app.domain.dispositivo import Dispositivo
@@ -47,6 +49,18 @@ dispositivo = Table(
     Column("deseada_confirmada", Integer, nullable=False),
     Column("estado_reportado", String(20)),
     Column("deseo_en", String(32)),
+    Column("configuracion_en", Text, nullable=False, server_default=text("'{}'")),
+    Column("estado_en", String(32)),
+    Column("parametros_en", String(32)),
+    Column("deseos", Text, nullable=False, server_default=text("'{}'")),
+    Column("propio", Boolean, nullable=False, server_default=text("0")),
+    Column("cadencia_s", Float),
+    Column("esperado_s", Float),
+    Column("esperado_manual", Float),
+    Column("conectividad", String(12), nullable=False, server_default=text("'desconocido'")),
+    Column("conectividad_motivo", String(40), nullable=False, server_default=text("'sin_noticias'")),
+    Column("conectividad_en", String(32)),
+    Column("habitacion_id", Integer, ForeignKey("habitacion.id")),
 )
 
 estado_log = Table(
@@ -57,6 +71,7 @@ estado_log = Table(
     Column("estado", String(20)),
     Column("parametros", Text),
     Column("timestamp", String(32)),
+    Column("causa", Text),  # NULL: the device's own report
     # The rowid is the index's second column by itself, so this serves "newest first of one device" without a sort.
     Index("ix_estado_log_dispositivo", "dispositivo_id"),
 )
@@ -90,6 +105,92 @@ casa = Table(
     Column("valor", Integer, nullable=False),
 )
 
+casa_texto = Table(
+    "casa_texto",
+    metadata,
+    # What people decide for the whole house, one JSON text a key: zona, latitud, longitud, festivos, ...
+    Column("clave", String(40), primary_key=True),
+    Column("valor", Text, nullable=False),
+)
+
+orden = Table(
+    "orden",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dispositivo_id", Integer, ForeignKey("dispositivo.id"), nullable=False),
+    Column("version", Integer, nullable=False),  # the device's deseada_version that carries it
+    Column("cambios", Text, nullable=False),
+    Column("estado", String(12), nullable=False),
+    Column("motivo", String(80), nullable=False),
+    Column("causa", Text, nullable=False),
+    Column("creada_en", String(32), nullable=False),
+    Column("enviada_en", String(32)),
+    Column("cerrada_en", String(32)),
+    Column("expira_en", String(32), nullable=False),
+    Index("ix_orden_dispositivo", "dispositivo_id"),
+    Index("ix_orden_abierta", "expira_en", sqlite_where=text("cerrada_en IS NULL")),
+)
+
+habitacion = Table(
+    "habitacion",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("nombre", String(80), unique=True, nullable=False),
+    Column("creado_en", String(32), nullable=False),
+)
+
+grupo = Table(
+    "grupo",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("nombre", String(80), unique=True, nullable=False),
+    Column("dispositivos", Text, nullable=False),  # JSON array of device ids
+    Column("creado_en", String(32), nullable=False),
+)
+
+escena = Table(
+    "escena",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("nombre", String(80), unique=True, nullable=False),
+    Column("acciones", Text, nullable=False),  # JSON array
+    Column("creado_en", String(32), nullable=False),
+    Column("aplicada_en", String(32)),
+)
+
+regla = Table(
+    "regla",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("nombre", String(80), unique=True, nullable=False),
+    Column("activa", Boolean, nullable=False),
+    Column("definicion", Text, nullable=False),  # JSON object: condicion, acciones
+    Column("memoria", Text, nullable=False),  # JSON object: what the engine must still know after a restart
+    Column("disparos", Integer, nullable=False),
+    Column("disparada_en", String(32)),
+    Column("creado_en", String(32), nullable=False),
+)
+
+aviso = Table(
+    "aviso",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("clave", String(120), nullable=False),  # what it is about: one open notice each
+    Column("tipo", String(40), nullable=False),
+    Column("gravedad", String(12), nullable=False),
+    Column("texto", Text, nullable=False),
+    Column("dispositivo_id", Integer, ForeignKey("dispositivo.id")),
+    Column("datos", Text, nullable=False),
+    Column("estado", String(12), nullable=False),  # nuevo | visto | resuelto
+    Column("veces", Integer, nullable=False),
+    Column("creado_en", String(32), nullable=False),
+    Column("actualizado_en", String(32), nullable=False),
+    Column("visto_en", String(32)),
+    Column("resuelto_en", String(32)),
+    Column("por_enviar", Boolean, nullable=False),  # not yet out through the webhook or apprise
+    Index("ix_aviso_clave", "clave"),
+)
+
 DEVICE_COLUMNS = tuple(dispositivo.columns)
 DEVICE_FIELDS = tuple(c.name for c in DEVICE_COLUMNS)
 
@@ -98,6 +199,7 @@ def device_of(row: Any) -> Dispositivo:
     """The fact in a row selected as ``DEVICE_COLUMNS``, in that order."""
     values = list(row)
     values[9] = bool(values[9])
+    values[22] = bool(values[22])
     return Dispositivo(*values)
 
 
@@ -122,4 +224,16 @@ def row_of(device: Dispositivo) -> tuple[Any, ...]:
         device.deseada_confirmada,
         device.estado_reportado,
         device.deseo_en,
+        device.configuracion_en_json,
+        device.estado_en,
+        device.parametros_en,
+        device.deseos_json,
+        device.propio,
+        device.cadencia_s,
+        device.esperado_s,
+        device.esperado_manual,
+        device.conectividad,
+        device.conectividad_motivo,
+        device.conectividad_en,
+        device.habitacion_id,
     )

@@ -26,7 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from app.clock import Clock
 from app.deseada import Bandeja, desired_topic
 from app.domain.dispositivo import Dispositivo
-from app.domain.events import CambioDeseada, DeviceUpdated
+from app.domain.events import CambioDeseada, Event, device_updates
 from app.domain.reporte import SHARED_TOPIC
 from app.ingest import Delivery
 from app.mqtt_socket import BufferedSocket
@@ -145,10 +145,11 @@ class MqttClient:
         self._acks.extend(by_epoch.items())
         self._acked += len(deliveries)
 
-    def on_events(self, events: Sequence[DeviceUpdated]) -> None:
+    def on_events(self, events: Sequence[Event]) -> None:
         """Listener of the bus: new desired configurations are put out for their devices."""
-        followed = [e.dispositivo for e in events if e.deseada is CambioDeseada.SEGUIDA]
-        asked = [e.dispositivo for e in events if e.deseada is CambioDeseada.PEDIDA]
+        updates = device_updates(events)
+        followed = [e.dispositivo for e in updates if e.deseada is CambioDeseada.SEGUIDA]
+        asked = [e.dispositivo for e in updates if e.deseada is CambioDeseada.PEDIDA]
         if followed:
             self._bandeja.follow(followed, self._clock.monotonic())
         if asked:

@@ -81,7 +81,8 @@ class _Routes:
         return paged(
             pagina,
             lambda row: (
-                f'{{"estado":{_text(row.estado)},"parametros":{row.parametros_json},"timestamp":{_text(row.timestamp)}}}'
+                f'{{"estado":{_text(row.estado)},"parametros":{row.parametros_json},"timestamp":{_text(row.timestamp)},'
+                f'"causa":{row.causa_json}}}'
             ),
         )
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol
 
 import gevent
@@ -24,7 +24,7 @@ from gevent.hub import get_hub
 from app.clock import Clock
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import TooManyStreams
-from app.domain.events import DeviceUpdated
+from app.domain.events import Event
 from app.domain.filtro import FiltroStream
 from app.representacion import device_event_json
 from app.sse_frames import HELLO, PING, Entry, Latest, frame_for, leaves
@@ -85,7 +85,7 @@ class Hub:
         self._max_per_address = max_per_address
         self._recent = threading.Lock()  # guards the four below
         self._entries: dict[int, Entry] = {}
-        self._latest: dict[int, Latest] = {}  # by device id, least recently changed first
+        self._latest: dict[Hashable, Latest] = {}  # by what it is the state of, least recently changed first
         self._oldest = last + 1
         self._bytes = 0
         self._loop: Loop | None = None
@@ -103,7 +103,7 @@ class Hub:
         self._loop = get_hub().loop
         gevent.spawn(self._tick)
 
-    def publish(self, events: Sequence[DeviceUpdated]) -> None:
+    def publish(self, events: Sequence[Event]) -> None:
         """Take in committed events, in commit order; any thread, one at a time (the writer's lock sees to it)."""
         with self._recent:
             if events[0].secuencia != self.last + 1:  # somebody else wrote to the database: that can't be told again
@@ -222,11 +222,11 @@ class Hub:
         event = entry.event
         self._entries[event.secuencia] = entry
         self._bytes += entry.size
-        before = self._latest.pop(event.dispositivo.id, None)
-        if before is None or event.reclamado_antes != event.dispositivo.reclamado:
-            self._latest[event.dispositivo.id] = Latest(entry, event.secuencia, event.reclamado_antes)
+        before = self._latest.pop(entry.key, None)
+        if before is None or entry.reclamado_antes != entry.reclamado:
+            self._latest[entry.key] = Latest(entry, event.secuencia, entry.reclamado_antes)
         else:
-            self._latest[event.dispositivo.id] = Latest(entry, before.changed_at, before.reclamado_antes)
+            self._latest[entry.key] = Latest(entry, before.changed_at, before.reclamado_antes)
 
     def _join(self, filtro: FiltroStream, cursor: int, *, exact: bool) -> tuple[int, bytes]:
         frames: list[bytes] = []
@@ -238,7 +238,7 @@ class Hub:
             else:
                 last = min(last, cursor + LAG_EVENTS)
                 entries = [self._entries[n] for n in range(cursor + 1, last + 1)]
-                run = [(entry, entry.event.reclamado_antes) for entry in entries]
+                run = [(entry, entry.reclamado_antes) for entry in entries]
         if lagging:
             # First who left, without an id: a device that left early may have its latest event late, and a reader that
             # is cut off between the two would resume after the change that made it leave.
@@ -261,7 +261,7 @@ class Hub:
             event = latest.entry.event
             if event.secuencia <= cursor:
                 break
-            antes = latest.reclamado_antes if latest.changed_at > cursor else event.dispositivo.reclamado
+            antes = latest.reclamado_antes if latest.changed_at > cursor else latest.entry.reclamado
             run.append((latest.entry, antes))
         self._counts["agrupadas"] += self.last - cursor - len(run)
         run.reverse()

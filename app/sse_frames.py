@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from typing import NamedTuple
 
-from app.domain.events import DeviceUpdated
+from app.domain.events import DeviceUpdated, Event, Suceso
 from app.domain.filtro import FiltroStream
 from app.representacion import device_event_json
 
@@ -19,22 +20,46 @@ class Entry:
 
     __slots__ = ("_frame", "epoch", "event", "size")
 
-    def __init__(self, event: DeviceUpdated, epoch: str) -> None:
+    def __init__(self, event: Event, epoch: str) -> None:
         self.event = event
         self.epoch = epoch
-        d = event.dispositivo
-        self.size = ENTRY_OVERHEAD + len(d.parametros_json) + len(d.configuracion_json)
+        self.size = ENTRY_OVERHEAD + _weight(event)
         self._frame: bytes | None = None
 
-    def update(self) -> bytes:
-        """The frame of an update: no ``event:`` line, so that ``EventSource.onmessage`` fires."""
+    @property
+    def key(self) -> Hashable:
+        """What it is the state of: a lagging reader is told the latest of each key only."""
+        match self.event:
+            case DeviceUpdated(dispositivo=d):
+                return d.id
+            case Suceso(tipo=tipo, dispositivo_id=about):
+                return tipo, about
+
+    @property
+    def reclamado_antes(self) -> bool | None:
+        """Whether its device was claimed before it."""
+        return self.event.reclamado_antes if isinstance(self.event, DeviceUpdated) else self.event.reclamado
+
+    @property
+    def reclamado(self) -> bool | None:
+        """Whether its device is claimed now."""
+        return self.event.dispositivo.reclamado if isinstance(self.event, DeviceUpdated) else self.event.reclamado
+
+    def frame(self) -> bytes:
+        """The frame of an update has no ``event:`` line, so that ``EventSource.onmessage`` fires; others are named."""
         if self._frame is None:
-            data = device_event_json(self.event.dispositivo)
-            self._frame = f"id: {self.epoch}-{self.event.secuencia}\ndata: {data}\n\n".encode()
+            head = f"id: {self.epoch}-{self.event.secuencia}\n"
+            match self.event:
+                case DeviceUpdated(dispositivo=d):
+                    self._frame = f"{head}data: {device_event_json(d)}\n\n".encode()
+                case Suceso(tipo=tipo, datos_json=datos):
+                    self._frame = f"{head}event: {tipo}\ndata: {datos}\n\n".encode()
+        assert self._frame is not None
         return self._frame
 
     def leave(self, *, placed: bool = True) -> bytes:
         """The frame that tells a reader that the device is not in its filter any more; ``placed``: with its id."""
+        assert isinstance(self.event, DeviceUpdated)
         d = self.event.dispositivo
         head = f"id: {self.epoch}-{self.event.secuencia}\n" if placed else ""
         serial = json.dumps(d.serial_number, ensure_ascii=False)
@@ -50,13 +75,30 @@ class Latest(NamedTuple):
 
 
 def frame_for(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
-    d = entry.event.dispositivo
-    if filtro.matches(d.serial_number, d.reclamado):
-        return entry.update()
-    return entry.leave() if leaves(filtro, entry, reclamado_antes) else None
+    """The bytes of an event for a reader of this filter, None when it is not for them."""
+    match entry.event:
+        case Suceso(serial_number=serial, reclamado=reclamado):
+            if serial is None:  # of the whole house: not for who looks at one device only
+                return entry.frame() if filtro.serial is None else None
+            return entry.frame() if filtro.matches(serial, bool(reclamado)) else None
+        case DeviceUpdated(dispositivo=d):
+            if filtro.matches(d.serial_number, d.reclamado):
+                return entry.frame()
+            return entry.leave() if leaves(filtro, entry, reclamado_antes) else None
 
 
 def leaves(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bool:
+    """Whether the device was in the filter and is not any more."""
+    if isinstance(entry.event, Suceso):
+        return False
     d = entry.event.dispositivo
     was_in = reclamado_antes is not None and filtro.matches(d.serial_number, reclamado_antes)
     return was_in and not filtro.matches(d.serial_number, d.reclamado)
+
+
+def _weight(event: Event) -> int:
+    match event:
+        case DeviceUpdated(dispositivo=d):
+            return len(d.parametros_json) + len(d.configuracion_json)
+        case Suceso(datos_json=datos):
+            return len(datos)

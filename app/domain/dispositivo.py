@@ -20,6 +20,13 @@ class Dispositivo:
     serialised once and shared by the row, the log and every stream. Timestamps are ISO 8601 UTC with ``Z``.
     ``estado_reportado`` is what the device itself said last; ``deseo_en`` is when somebody last asked it over HTTP to
     be on or off and it has not answered yet (see ``domain.reporte``).
+
+    ``configuracion_en_json``: when each key of the configuration was last changed, ``{key: timestamp}``.
+    ``estado_en``, ``parametros_en``: when ``estado`` last changed, when parameters last came. ``deseos_json``: what was
+    asked and is not proven, ``{property: {...}}`` (see ``domain.orden``). ``propio``: it speaks on a topic of its own,
+    so it reads its desired configuration and the backend drives its schedule. ``cadencia_s``: what it was seen to need
+    between two reports, ``esperado_s`` what is expected of it, ``esperado_manual`` what somebody set by hand (seconds).
+    ``conectividad`` is en_linea, dudoso, fuera or desconocido, since ``conectividad_en``.
     """
 
     id: int
@@ -40,6 +47,18 @@ class Dispositivo:
     deseada_confirmada: int
     estado_reportado: str | None
     deseo_en: str | None
+    configuracion_en_json: str = "{}"
+    estado_en: str | None = None
+    parametros_en: str | None = None
+    deseos_json: str = "{}"
+    propio: bool = False
+    cadencia_s: float | None = None
+    esperado_s: float | None = None
+    esperado_manual: float | None = None
+    conectividad: str = "desconocido"
+    conectividad_motivo: str = "sin_noticias"
+    conectividad_en: str | None = None
+    habitacion_id: int | None = None
 
     @property
     def parametros(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -30,3 +31,27 @@ class DeviceUpdated:
     dispositivo: Dispositivo
     reclamado_antes: bool | None
     deseada: CambioDeseada
+
+
+@dataclass(frozen=True, slots=True)
+class Suceso:
+    """A named live event beside the updates: ``event: <tipo>`` with ``datos_json`` (an object) as its data.
+
+    ``tipo``: orden, aviso, conectividad, regla. ``dispositivo_id``, ``serial_number`` and ``reclamado`` are of the
+    device that it is about; None, None and None for one of the whole house.
+    """
+
+    secuencia: int
+    tipo: str
+    datos_json: str
+    dispositivo_id: int | None = None
+    serial_number: str | None = None
+    reclamado: bool | None = None
+
+
+Event = DeviceUpdated | Suceso
+
+
+def device_updates(events: Sequence[Event]) -> list[DeviceUpdated]:
+    """The updates among the events of a commit."""
+    return [e for e in events if isinstance(e, DeviceUpdated)]

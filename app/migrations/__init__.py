@@ -23,8 +23,8 @@ from app.models import metadata
 
 log = logging.getLogger(__name__)
 
-HEAD = "0002"
-KNOWN = ("0001", "0002")
+HEAD = "0003"
+KNOWN = ("0001", "0002", "0003")
 MARKER = "instalada"
 KEPT_BACKUPS = 2
 CHECKED_BYTES = 32 << 20

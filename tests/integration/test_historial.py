@@ -21,7 +21,7 @@ def house(tmp_path_factory):
             bulk_insert(
                 uow.conn, dispositivo, [row_of(a_device(1)), row_of(a_device(2)), row_of(a_device(3))], upsert=True
             )
-            append_logs(uow, [(1 + i % 2, f"e{i}", "{}") for i in range(46)])
+            append_logs(uow, [(1 + i % 2, f"e{i}", "{}", None) for i in range(46)])
         yield house
 
 

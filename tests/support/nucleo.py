@@ -16,9 +16,10 @@ from app.bus import Bus
 from app.clock import Clock
 from app.db import Database, raw
 from app.domain.dispositivo import Dispositivo, dump_object
-from app.domain.events import DeviceUpdated
+from app.domain.events import Event
 from app.domain.reporte import parse
 from app.migrations import migrate
+from app.reportes import apply_reportes
 
 BEGINNING = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 
@@ -76,7 +77,7 @@ class House:
         self.folder = folder
         self.clock = clock or FakeClock()
         self.bus = Bus()
-        self.events: list[DeviceUpdated] = []
+        self.events: list[Event] = []
         self.bus.subscribe(self.events.extend)
         if not (folder / "iot.db").exists():
             (folder / "iot.db").write_bytes(_fresh_database())
@@ -108,7 +109,7 @@ class House:
         ]
         with self.db.unit_of_work() as uow:
             known = dispositivos.by_serials(uow.conn, {r.serial_number for r in reportes})
-            dispositivos.apply_reportes(uow, reportes, known, grace=timedelta(seconds=grace))
+            apply_reportes(uow, reportes, known, grace=timedelta(seconds=grace))
 
     def device(self, serial: str) -> Dispositivo:
         with self.db.reader() as conn:

@@ -20,7 +20,7 @@ def test_the_named_frames():
 def test_an_update_is_the_rest_object_with_its_event_last_of_the_old_fields():
     event = an_event(7, 1, serial="TMP0603IF1WD", nombre="Salón ñ", parametros_json='{"t":21.5}', visto_en="X")
     assert (
-        Entry(event, "abc").update()
+        Entry(event, "abc").frame()
         == (
             'id: abc-7\ndata: {"id":1,"serial_number":"TMP0603IF1WD","nombre":"Salón ñ","tipo":"generico",'
             '"modelo":"desconocido","descripcion":"","estado":"desconocido","parametros":{"t":21.5},"configuracion":{},'
@@ -41,7 +41,7 @@ def test_leave_is_named_and_says_who():
 def test_no_text_breaks_out_of_its_frame(text):
     """Also of rows that the original program let in."""
     entry = Entry(an_event(1, 1, serial=text, nombre=text, descripcion=text), "e")
-    for frame in (entry.update(), entry.leave()):
+    for frame in (entry.frame(), entry.leave()):
         assert frame.endswith(b"\n\n")
         lines = frame[:-2].decode().split("\n")
         assert "\r" not in frame.decode()
@@ -67,5 +67,5 @@ def test_filters(filtro, serial, reclamado, expected):
 
 def test_an_event_is_serialised_once():
     entry = Entry(an_event(1, 1), "e")
-    assert entry.update() is entry.update()
+    assert entry.frame() is entry.frame()
     assert isinstance(entry.event, DeviceUpdated)

@@ -1,0 +1,50 @@
+"""Why something changed: the cause that every change keeps, from its door to the order that it became."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.dispositivo import dump_object
+
+
+@dataclass(frozen=True, slots=True)
+class Causa:
+    """One cause. ``tipo`` is a stable word of the wire; only the fields that mean something for it are set.
+
+    ``http`` (somebody asked: ``quien``, ``desde``), ``dispositivo`` (it said so itself), ``horario`` (``detalle``: the
+    layer and slot), ``escena`` and ``regla`` (``nombre``, ``id``), ``orden`` (its expiry), ``conectividad``,
+    ``sistema``.
+    ``cadena`` are the rules and scenes that led here, outermost first: it is how a loop is seen, and is bounded.
+    """
+
+    tipo: str
+    quien: str | None = None
+    """Who: an account or token; "red de confianza" where the network is the credential."""
+    desde: str | None = None
+    """The peer's address."""
+    id: int | None = None
+    """Of the scene or rule."""
+    nombre: str | None = None
+    detalle: str | None = None
+    orden: int | None = None
+    """The order that this change answers."""
+    cadena: tuple[str, ...] = ()
+
+    def as_object(self) -> dict[str, Any]:
+        """The fields that are set, ``tipo`` first."""
+        fields: dict[str, Any] = {"tipo": self.tipo}
+        for name in ("quien", "desde", "id", "nombre", "detalle", "orden"):
+            if (value := getattr(self, name)) is not None:
+                fields[name] = value
+        if self.cadena:
+            fields["cadena"] = list(self.cadena)
+        return fields
+
+    def json(self) -> str:
+        """Compact JSON of :meth:`as_object`."""
+        return dump_object(self.as_object())
+
+
+SISTEMA = Causa("sistema")
+DISPOSITIVO = Causa("dispositivo")
