@@ -11,6 +11,7 @@ from app import dispositivos, historial
 from app.consultas import parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
 from app.domain.errors import VersionConflict
+from app.peticionario import cause_of, peer_of
 from app.representacion import device_json
 from app.schemas import another_identity, parse_alta, parse_cambios, parse_reclamo
 
@@ -90,7 +91,7 @@ class _Routes:
 
     def actualizar(self, device_id: int) -> Response:
         peticion = parse_cambios(_body(), device_id)
-        with self._db.unit_of_work() as uow:
+        with self._db.unit_of_work(cause_of(request)) as uow:
             antes = dispositivos.obtener(uow.conn, device_id)
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
@@ -111,7 +112,7 @@ class _Routes:
     def _write(
         self, mensaje: str, status: int, verb: Callable[[UnitOfWork, Any], Dispositivo], asked: object
     ) -> Response:
-        with self._db.unit_of_work() as uow:
+        with self._db.unit_of_work(cause_of(request)) as uow:
             found = verb(uow, asked)
         return json_response(f'{{"mensaje":"{mensaje}","id":{found.id}}}', status)
 
@@ -122,8 +123,7 @@ class _Routes:
         peticion = parse_stream(request.args, request.headers.get("Last-Event-ID"))
         if request.method == "HEAD":
             return Response(headers=STREAM_HEADERS)
-        peer = request.environ.get("iot.peer") or request.remote_addr or ""
-        sub = self._hub.open(peticion.filtro, address=peer, last_event_id=peticion.last_event_id)
+        sub = self._hub.open(peticion.filtro, address=peer_of(request), last_event_id=peticion.last_event_id)
         try:
             snapshot = None
             if peticion.snapshot:
