@@ -187,7 +187,9 @@ aviso = Table(
     Column("actualizado_en", String(32), nullable=False),
     Column("visto_en", String(32)),
     Column("resuelto_en", String(32)),
-    Column("por_enviar", Boolean, nullable=False),  # not yet out through the webhook or apprise
+    Column("por_enviar", Integer, nullable=False),  # doors through which it has still to go out, as bits
+    Column("abandonado", Integer, nullable=False),  # doors through which it was given up
+    Column("secuencia", Integer, nullable=False),  # the event that told its latest news
     Index("ix_aviso_clave", "clave"),
 )
 

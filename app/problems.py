@@ -92,6 +92,7 @@ class ProblemError(Exception):
 
 _STATUS: dict[type[DomainError], int] = {
     de.DispositivoNotFound: 404,
+    de.AvisoNotFound: 404,
     de.DispositivoNotDetected: 404,
     de.DispositivoYaReclamado: 409,
     de.SerialDuplicado: 409,

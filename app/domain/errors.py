@@ -36,6 +36,13 @@ class DispositivoNotFound(DomainError):
     mensaje = "Recurso no encontrado"
 
 
+class AvisoNotFound(DomainError):
+    """No notice has that id."""
+
+    codigo = "recurso_no_encontrado"
+    mensaje = "Recurso no encontrado"
+
+
 class DispositivoNotDetected(DomainError):
     """A claim names a serial that was never heard over MQTT."""
 

@@ -53,7 +53,7 @@ TABLES = (
         "gravedad VARCHAR(12) NOT NULL, texto TEXT NOT NULL, dispositivo_id INTEGER REFERENCES dispositivo (id), "
         "datos TEXT NOT NULL, estado VARCHAR(12) NOT NULL, veces INTEGER NOT NULL, creado_en VARCHAR(32) NOT NULL, "
         "actualizado_en VARCHAR(32) NOT NULL, visto_en VARCHAR(32), resuelto_en VARCHAR(32), "
-        "por_enviar BOOLEAN NOT NULL)"
+        "por_enviar INTEGER NOT NULL, abandonado INTEGER NOT NULL, secuencia INTEGER NOT NULL)"
     ),
 )
 INDEXES = (
