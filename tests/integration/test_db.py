@@ -246,7 +246,7 @@ def test_a_full_file_is_said_and_mends_by_itself(house):
     with pytest.raises(StorageFull):
         with house.db.unit_of_work() as uow:
             uow.events.append(an_event(uow))
-            bulk_insert(uow.conn, estado_log, [(device_id, "activo", "x" * 4000, "t")] * 100)
+            bulk_insert(uow.conn, estado_log, [(device_id, "activo", "x" * 4000, "t", None)] * 100)
     assert house.events == []
     assert house.scalar("SELECT count(*) FROM estado_log") == 0
     house_writes(house)  # on a fresh connection, which has no such bound
@@ -255,7 +255,7 @@ def test_a_full_file_is_said_and_mends_by_itself(house):
 def house_writes(house):
     with house.db.unit_of_work() as uow:
         device_id = insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
-        bulk_insert(uow.conn, estado_log, [(device_id, "activo", "x" * 4000, "t")] * 100)
+        bulk_insert(uow.conn, estado_log, [(device_id, "activo", "x" * 4000, "t", None)] * 100)
     assert house.scalar("SELECT count(*) FROM estado_log") == 100
 
 
@@ -274,9 +274,8 @@ def test_closing_leaves_one_file_and_the_log_stays_small(tmp_path):
             device_id = insert_one(uow.conn, dispositivo, row)
         for _ in range(60):
             with house.db.unit_of_work() as uow:
-                bulk_insert(
-                    uow.conn, estado_log, [(device_id, "activo", '{"t":20.5,"h":50}', "2026-11-23 14:00:00.0")] * 500
-                )
+                row = (device_id, "activo", '{"t":20.5,"h":50}', "2026-11-23 14:00:00.0", None)
+                bulk_insert(uow.conn, estado_log, [row] * 500)
             assert house.db.size() < 16 << 20
             house.scalar("SELECT count(*) FROM casa")
         grown = house.db.size()
@@ -296,7 +295,7 @@ def test_bulk_insert_writes_each_row_once_and_in_order(house, size):
     with house.db.unit_of_work() as uow:
         insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
     with house.db.unit_of_work() as uow:
-        bulk_insert(uow.conn, estado_log, [(1, f"e{i}", "{}", "t") for i in range(size)])
+        bulk_insert(uow.conn, estado_log, [(1, f"e{i}", "{}", "t", None) for i in range(size)])
     assert house.rows("SELECT id, estado FROM estado_log ORDER BY id") == [(i + 1, f"e{i}") for i in range(size)]
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app import rechazos
 from app.db import bulk_insert
+from app.domain.causa import Causa
 from app.historial import append_logs, pagina
 from app.models import dispositivo, estado_log, row_of
 from app.rechazos import NuevoRechazo
@@ -64,9 +65,9 @@ def test_rows_of_the_original_program_are_read_as_they_are(house):
             uow.conn,
             estado_log,
             [
-                (2, None, None, None),
-                (2, "activo", '{"t":1}', "1970-01-01 00:00:05"),
-                (2, "x", "{}", "2026-01-01 00:00:00.5"),
+                (2, None, None, None, None),
+                (2, "activo", '{"t":1}', "1970-01-01 00:00:05", None),
+                (2, "x", "{}", "2026-01-01 00:00:00.5", None),
             ],
         )
     newest = page(house, 2, 1, 3).data
@@ -80,6 +81,16 @@ def test_rows_of_the_original_program_are_read_as_they_are(house):
 def test_the_log_is_written_as_the_original_program_wrote_it(house):
     assert house.scalar("SELECT timestamp FROM estado_log ORDER BY id LIMIT 1") == "2026-11-23 14:00:00.000000"
     assert page(house, 1, 1, 1).data[0].timestamp == "2026-11-23T14:00:00.000000Z"
+
+
+def test_each_row_says_why_and_no_cause_is_the_devices_own_word(house):
+    """A cause of NULL, as every row of the original program has, reads as the device's own report."""
+    with house.db.unit_of_work() as uow:
+        append_logs(uow, [(3, "activo", "{}", None), (3, "inactivo", "{}", Causa("http", desde="::1").json())])
+    assert [r.causa_json for r in page(house, 3, 1, 2).data] == [
+        '{"tipo":"http","desde":"::1"}',
+        '{"tipo":"dispositivo"}',
+    ]
 
 
 # --- rejected messages ------------------------------------------------------------------------------------------------
