@@ -29,6 +29,7 @@ from app.domain.causa import SISTEMA, Causa
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError, StorageBusy, StorageDamaged, StorageFull
 from app.domain.events import Event, Suceso
+from app.domain.orden import LimitesOrden
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,15 @@ MAX_IN = 256
 """Values asked for in one statement, far below SQLite's bound on variables."""
 
 
+DEFAULT_LIMITS = LimitesOrden()
+
+
 @dataclass(slots=True)
 class UnitOfWork:
     """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
 
     ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out, ``causa`` why it is done:
-    every change that it makes keeps it.
+    every change that it makes keeps it. ``ordenes``: device id -> the last order that it made for it.
     """
 
     conn: Connection
@@ -55,6 +59,8 @@ class UnitOfWork:
     secuencia: int
     causa: Causa = SISTEMA
     events: list[Event] = field(default_factory=list)
+    limites: LimitesOrden = DEFAULT_LIMITS
+    ordenes: dict[int, int] = field(default_factory=dict)
 
     def next_secuencia(self) -> int:
         """The number of the next event; the numbers of a unit that fails are given out again."""
@@ -73,9 +79,18 @@ class Database:
     Args:
         url: SQLAlchemy URL; a relative SQLite path is taken from ``folder``.
         publish: gets the events of each committed unit, in commit order.
+        limites: how long orders live and how many are kept.
     """
 
-    def __init__(self, url: str, folder: Path, clock: Clock, publish: Callable[[Sequence[Event]], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        clock: Clock,
+        publish: Callable[[Sequence[Event]], None],
+        limites: LimitesOrden | None = None,
+    ) -> None:
+        self._limites = limites or DEFAULT_LIMITS
         self.path = sqlite_path(url, folder)
         self._clock = clock
         self._publish = publish
@@ -103,7 +118,7 @@ class Database:
                 with _transaction(raw(conn)) as file:
                     last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
                     self._secuencia = -1
-                    uow = UnitOfWork(conn, self._clock.now(), last, causa)
+                    uow = UnitOfWork(conn, self._clock.now(), last, causa, limites=self._limites)
                     yield uow
                     if uow.secuencia != last:
                         file.execute(_SET_SECUENCIA, (uow.secuencia,))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
+from app import ordenes
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert, insert_one, select_in
 from app.domain import modo
@@ -23,6 +24,7 @@ from app.domain.errors import (
 )
 from app.domain.events import CambioDeseada, DeviceUpdated
 from app.domain.filtro import FiltroLista, FiltroStream
+from app.domain.orden import cambios_pedidos, word_of
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.reporte import MAX_PAYLOAD_BYTES
 from app.domain.valores import ESTADO_DESCONOCIDO, ValorInvalido, check_json, parse_encendido
@@ -106,7 +108,8 @@ def reclamar(uow: UnitOfWork, reclamo: Reclamo) -> Dispositivo:
     if antes.reclamado:
         raise DispositivoYaReclamado
     cambios = Cambios(reclamo.nombre, reclamo.tipo, reclamo.modelo, reclamo.descripcion, reclamo.configuracion)
-    return _save(uow, antes, replace(_edited(uow, antes, cambios), reclamado=True))
+    despues, pedido = _edited(uow, antes, cambios)
+    return _save(uow, antes, replace(despues, reclamado=True), pedido)
 
 
 def actualizar(uow: UnitOfWork, device_id: int, cambios: Cambios, *, if_match: int | None) -> Dispositivo:
@@ -120,7 +123,7 @@ def actualizar(uow: UnitOfWork, device_id: int, cambios: Cambios, *, if_match: i
     antes = obtener(uow.conn, device_id)
     if if_match is not None and if_match != antes.version:
         raise VersionConflict(antes.version)
-    return _save(uow, antes, _edited(uow, antes, cambios))
+    return _save(uow, antes, *_edited(uow, antes, cambios))
 
 
 def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
@@ -149,13 +152,16 @@ def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
         deseada_version=1 if configuracion else 0,
     )
     nuevo = insert_new(uow, [nuevo])[0]
+    if configuracion:
+        nuevo = ordenes.crear(uow, nuevo, cambios_pedidos({}, configuracion, on, None))
+        bulk_insert(uow.conn, dispositivo, [row_of(nuevo)], upsert=True)
     append_logs(uow, [(nuevo.id, nuevo.estado, nuevo.parametros_json, uow.causa.json())])
     announce(uow, nuevo, None, CambioDeseada.PEDIDA if configuracion else CambioDeseada.NO)
     return nuevo
 
 
-def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositivo:
-    """The device after an edit, not yet saved."""
+def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> tuple[Dispositivo, bool | None]:
+    """The device after an edit, not yet saved, and whether that asks it to be on or off."""
     sent = dict(cambios.configuracion or {})
     wish = cambios.encendido if cambios.encendido is not None else modo.take_encendido(sent)
     merged = {**antes.configuracion, **sent}
@@ -164,7 +170,7 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositiv
     text = dump_object(configuracion)
     _check_size(configuracion, text, antes)
     changed = text != antes.configuracion_json
-    return replace(
+    despues = replace(
         antes,
         nombre=antes.nombre if cambios.nombre is None else cambios.nombre,
         tipo=antes.tipo if cambios.tipo is None else cambios.tipo,
@@ -174,9 +180,8 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> Dispositiv
         estado_en=iso_z(uow.now) if estado != antes.estado else antes.estado_en,
         configuracion_json=text,
         configuracion_en_json=stamped(antes, configuracion, iso_z(uow.now)) if changed else antes.configuracion_en_json,
-        deseada_version=antes.deseada_version + changed,
-        deseo_en=iso_z(uow.now) if on is not None and estado != antes.estado_reportado else antes.deseo_en,
     )
+    return despues, on
 
 
 def stamped(antes: Dispositivo, configuracion: dict[str, Any], now: str) -> str:
@@ -201,9 +206,15 @@ def _check_size(configuracion: dict[str, Any], text: str, antes: Dispositivo) ->
         raise DatosInvalidos([ErrorCampo("configuracion", mensaje)])
 
 
-def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo) -> Dispositivo:
-    """Write an edited device: a new version, a log row when ``estado`` changed, an event always."""
+def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo, pedido: bool | None) -> Dispositivo:
+    """Write an edited device: a new version, a log row when ``estado`` changed, an event always, and an order when it
+    asks for something that is not so; a wish that is asked again goes out again."""
     despues = replace(despues, version=antes.version + 1, actualizado_en=iso_z(uow.now))
+    asked_for = cambios_pedidos(antes.configuracion, despues.configuracion, pedido, word_of(antes.estado_reportado))
+    if asked_for or despues.configuracion_json != antes.configuracion_json:
+        despues = replace(despues, deseada_version=antes.deseada_version + 1)
+    if asked_for:
+        despues = ordenes.crear(uow, despues, asked_for)
     bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
     if despues.estado != antes.estado:
         append_logs(uow, [(despues.id, despues.estado, despues.parametros_json, uow.causa.json())])
@@ -213,9 +224,10 @@ def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo) -> Disposit
 
 
 def confirmar_deseadas(uow: UnitOfWork, confirmadas: Sequence[tuple[int, int]]) -> None:
-    """The broker holds these (device id, version) of desired configurations; no event, no new version."""
+    """The broker holds these (device id, version) of desired configurations; no new version. Their orders are sent."""
     if confirmadas:
         uow.conn.execute(_CONFIRM, [{"i": device_id, "v": version} for device_id, version in confirmadas])
+        ordenes.enviadas(uow, confirmadas)
 
 
 def olvidar_confirmadas(uow: UnitOfWork) -> None:

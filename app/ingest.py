@@ -258,11 +258,12 @@ class Ingest:
 
     def _store(self, batch: _Batch, *, final: bool) -> None:
         with self._db.unit_of_work() as uow:
-            stored, retained, rejected = self._apply(uow, batch.reportes)
-            rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
             if batch.session_lost:
                 dispositivos.olvidar_confirmadas(uow)
+            # First what the broker holds: a report in the same batch may be the answer to it.
             dispositivos.confirmar_deseadas(uow, batch.confirmed)
+            stored, retained, rejected = self._apply(uow, batch.reportes)
+            rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
             if final:
                 self._ventana.save(uow)
         if final:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app import ordenes
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert
 from app.dispositivos import announce, blank, insert_new, stamped
+from app.domain.causa import Causa
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.events import CambioDeseada
 from app.domain.reporte import SHARED_TOPIC, Efecto, Reporte, effect
@@ -35,14 +37,22 @@ def apply_reportes(
         despues = _after(antes, reporte, efecto, now)
         known[serial] = despues
         said = despues.estado if reporte.estado is None else estado_of(reporte.estado)
-        logs.append((despues.id, said, despues.parametros_json, None))
+        logs.append((despues.id, said, despues.parametros_json, _cause(efecto)))
         reclamado_antes = None if serial in fresh else antes.reclamado
         fresh.discard(serial)
         followed = CambioDeseada.SEGUIDA if efecto.configuracion_cambiada else CambioDeseada.NO
         announce(uow, despues, reclamado_antes, followed)
+        if efecto.juicio.cierres:
+            ordenes.cerrar(uow, despues, efecto.juicio.cierres)
     changed = dict.fromkeys(r.serial_number for r in reportes)
     bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
     append_logs(uow, logs)
+
+
+def _cause(efecto: Efecto) -> str | None:
+    """None, the device's own will, unless its report answers an order."""
+    proven = efecto.juicio.probada
+    return None if proven is None else Causa("dispositivo", orden=proven).json()
 
 
 def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str) -> Dispositivo:
@@ -68,11 +78,11 @@ def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str) -> Di
         deseada,
         min(d.deseada_confirmada, deseada - 1) if followed else d.deseada_confirmada,
         efecto.estado_reportado,
-        efecto.deseo_en,
+        None,
         d.configuracion_en_json if not followed else stamped(d, load_object(efecto.configuracion_json), now),
         now if efecto.estado != d.estado else d.estado_en,
         now if reporte.parametros_json is not None else d.parametros_en,
-        d.deseos_json,
+        efecto.juicio.deseos_json,
         reporte.topic != SHARED_TOPIC,
         d.cadencia_s,
         d.esperado_s,

@@ -18,8 +18,8 @@ class Dispositivo:
 
     ``parametros_json`` and ``configuracion_json`` are compact JSON texts of an object (UTF-8, unescaped): they are
     serialised once and shared by the row, the log and every stream. Timestamps are ISO 8601 UTC with ``Z``.
-    ``estado_reportado`` is what the device itself said last; ``deseo_en`` is when somebody last asked it over HTTP to
-    be on or off and it has not answered yet (see ``domain.reporte``).
+    ``estado_reportado`` is what the device itself said last. ``deseo_en`` is the last schema's and not used any more:
+    ``deseos_json`` says what was asked.
 
     ``configuracion_en_json``: when each key of the configuration was last changed, ``{key: timestamp}``.
     ``estado_en``, ``parametros_en``: when ``estado`` last changed, when parameters last came. ``deseos_json``: what was

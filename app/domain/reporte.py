@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from app.domain import modo
-from app.domain.dispositivo import Dispositivo, dump_object
+from app.domain.dispositivo import Dispositivo, dump_object, load_object
+from app.domain.orden import ENCENDIDO, NADA_PEDIDO, SIN_DESEOS, Juicio, Testimonio, juzgar, word_of
 from app.domain.valores import ValorInvalido, check_json, estado_of, is_serial, parse_encendido
 
 SHARED_TOPIC = "dispositivos/estado"
@@ -24,6 +25,10 @@ class Reporte(NamedTuple):
     parametros_json: str | None
     configuracion: dict[str, Any] | None
     topic: str
+    version: int | None = None
+    """The desired version that a device with a topic of its own says it has read."""
+    rechazo: tuple[int, str] | None = None
+    """A desired version that it refuses, and why."""
 
 
 class ReporteRechazado(ValueError):
@@ -65,13 +70,30 @@ def parse(topic: str, payload: bytes) -> Reporte:
     if own is not None and serial != own:
         raise ReporteRechazado("serial_ajeno", "serial_number no es el del topic")
     parametros = _object(body, "parametros")
+    version = _echo(body) if own is not None else None  # before the echo is taken out of the configuration
     return Reporte(
         serial,
         _estado(body.get("estado")),
         dump_object(parametros) if parametros else None,
         _configuracion(body, own is not None),
         topic,
+        version,
+        _rechazo(body.get("rechazo")) if own is not None else None,
     )
+
+
+def _echo(body: dict[str, Any]) -> int | None:
+    """The version at the top level, or inside an echoed configuration; anything but a number is the device's own."""
+    inside = body.get("configuracion")
+    version = body.get("version", inside.get("version") if isinstance(inside, dict) else None)
+    return version if type(version) is int else None
+
+
+def _rechazo(value: object) -> tuple[int, str] | None:
+    if not isinstance(value, dict) or type(version := value.get("version")) is not int:
+        return None
+    motivo = value.get("motivo")
+    return version, motivo if isinstance(motivo, str) and motivo else "el dispositivo la rechaza"
 
 
 def _parse_body(payload: bytes) -> dict[str, Any]:
@@ -130,22 +152,23 @@ def _estado(value: object) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Efecto:
-    """What a report makes of a device's fields."""
+    """What a report makes of a device's fields, and of what was asked of it."""
 
     estado: str
     estado_reportado: str | None
     parametros_json: str
     configuracion_json: str
-    deseo_en: str | None
     configuracion_cambiada: bool
+    juicio: Juicio = NADA_PEDIDO
 
 
 def effect(actual: Dispositivo, reporte: Reporte, now: datetime, grace: timedelta) -> Efecto:
     """The device's fields after a report: each part that came replaces the whole old one, the invariant settled.
 
-    A device that was asked over HTTP to switch and has not had the time to hear it (a legacy one polls every 3 s) may
-    still repeat its old state: within ``grace`` such a repetition does not undo the wish. A report that confirms the
-    wish, or that differs from the device's own last one, rules at once; after the grace every report rules.
+    A device that was asked for something and has not had the time to hear it (a legacy one polls every 3 s) may still
+    repeat its old state: a wish that is open is held against what it says until ``grace`` is over. It may also obey an
+    order that a newer one has already overtaken, so within the grace nothing that it says undoes the newest. Once
+    nothing is open, every report rules at once.
     """
     said = estado_of(reporte.estado) if reporte.estado is not None else None
     if (
@@ -154,34 +177,34 @@ def effect(actual: Dispositivo, reporte: Reporte, now: datetime, grace: timedelt
         and (on := modo.take_encendido(reporte.configuracion)) is not None
     ):
         said = estado_of(on)
-    waiting = actual.deseo_en is not None and _within(actual.deseo_en, now, grace)
-    if waiting and said is not None and said != actual.estado and said == actual.estado_reportado:
-        return _keep_wish(actual, reporte, said)
-    deseo = actual.deseo_en if waiting and said is None else None
+    juicio = NADA_PEDIDO
+    if actual.deseos_json != SIN_DESEOS:
+        juicio = juzgar(actual.deseos_json, _testimony(actual, reporte, said), now, grace)
+    held = juicio.sostenidos.get(ENCENDIDO)
     parametros = reporte.parametros_json or actual.parametros_json
-    if reporte.configuracion is None and (said is None or (said == actual.estado and said == actual.estado_reportado)):
+    reported = said or actual.estado_reportado
+    quiet = said is None or held is not None or (said == actual.estado and said == actual.estado_reportado)
+    if reporte.configuracion is None and quiet and juicio.volver is None:
         # The common case, thousands of times a second: nothing but parameters moved.
-        return Efecto(actual.estado, actual.estado_reportado, parametros, actual.configuracion_json, deseo, False)
+        return Efecto(actual.estado, reported, parametros, actual.configuracion_json, False, juicio)
     configuracion = actual.configuracion if reporte.configuracion is None else reporte.configuracion
+    configuracion = {**configuracion, **juicio.sostenidos}
     came = None if reporte.configuracion is None else modo.take_encendido(reporte.configuracion)
-    on = modo.resolve(configuracion, encendido=came, estado=reporte.estado)
+    on = held if held is not None else modo.resolve(configuracion, encendido=came, estado=reporte.estado)
+    if on is None:
+        on = juicio.volver
     configuracion, estado = modo.settle(configuracion, actual.estado, on)
     text = dump_object(configuracion)
-    return Efecto(
-        estado,
-        said if said is not None else actual.estado_reportado,
-        parametros,
-        text,
-        deseo,
-        text != actual.configuracion_json,
+    return Efecto(estado, reported, parametros, text, text != actual.configuracion_json, juicio)
+
+
+def _testimony(actual: Dispositivo, reporte: Reporte, said: str | None) -> Testimonio:
+    return Testimonio(
+        dicho=word_of(said),
+        antes=word_of(actual.estado_reportado),
+        configuracion=reporte.configuracion,
+        parametros=load_object(reporte.parametros_json) if reporte.parametros_json else None,
+        version=reporte.version,
+        rechazo=reporte.rechazo,
+        propio=reporte.topic != SHARED_TOPIC,
     )
-
-
-def _keep_wish(actual: Dispositivo, reporte: Reporte, said: str) -> Efecto:
-    parametros = reporte.parametros_json or actual.parametros_json
-    return Efecto(actual.estado, said, parametros, actual.configuracion_json, actual.deseo_en, False)
-
-
-def _within(since: str, now: datetime, grace: timedelta) -> bool:
-    age = now - datetime.fromisoformat(since)
-    return timedelta(0) <= age < grace
