@@ -1,4 +1,4 @@
-"""The facts of schedules: what the house decides, what the schedule says at an instant, what changes, what looks wrong."""
+"""The facts of schedules: what the house decides, what the schedule says at an instant, what changes, what is off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Casa:
-    """What the house decides for all its devices. An unknown ``zona`` reads as UTC; degrees, north and east positive."""
+    """What the house decides for all its devices. An unknown ``zona`` reads as UTC; degrees, north and east +."""
 
     zona: str = "UTC"
     latitud: float | None = None

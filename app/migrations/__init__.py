@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing
 from datetime import datetime
@@ -29,6 +30,8 @@ MARKER = "instalada"
 KEPT_BACKUPS = 2
 CHECKED_BYTES = 32 << 20
 """A database up to this size is checked whole at each start (0.1 s here); a bigger one by ``./iot doctor`` only."""
+READ_TRIES = 10
+"""A disk that fails to give a page now and then is no damaged database: the check is tried this often."""
 _FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rechazados', 0)"
 
 
@@ -110,16 +113,30 @@ def schema_version(path: Path) -> str | None:
 def _refuse_damage(path: Path) -> None:
     if path.stat().st_size > CHECKED_BYTES:
         return
+    for _ in range(READ_TRIES):
+        verdict, unread = _verdict(path)
+        if not unread:
+            break
+        log.warning("%s: %s", path, verdict)
+    if verdict == "ok":
+        return
+    if unread:
+        raise DatabaseFault(f"El disco no deja leer {path} ({verdict}). No se ha tocado; vea ./iot doctor.")
+    raise DatabaseFault(
+        f"{path} está dañada ({verdict.splitlines()[-1]}). No se ha tocado: apártela y recupere una copia (mire en "
+        "la carpeta respaldos); ./iot doctor dice cómo."
+    )
+
+
+def _verdict(path: Path) -> tuple[str, bool]:
+    """What SQLite's check says, and whether that only means that the disk did not give a page."""
     try:
         with closing(connect(path, read_only=True)) as conn:
-            verdict = str(conn.execute("PRAGMA quick_check(1)").fetchone()[0])
+            said = str(conn.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        verdict = str(error)
-    if verdict != "ok":
-        raise DatabaseFault(
-            f"{path} está dañada ({verdict.splitlines()[-1]}). No se ha tocado: apártela y recupere una copia (mire en "
-            "la carpeta respaldos); ./iot doctor dice cómo."
-        )
+        return str(error), error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+    code = re.search(r"error code=([0-9]+)", said)
+    return said.splitlines()[-1], code is not None and int(code[1]) & 0xFF == sqlite3.SQLITE_IOERR
 
 
 def _create(path: Path) -> None:

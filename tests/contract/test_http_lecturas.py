@@ -94,7 +94,8 @@ def test_logs_page_bytes(backend, http, mqtt, serial):
     )
     rows = answer.json["data"]
     assert [r["parametros"]["n"] for r in rows] == [2, 1, 0]
-    assert all(list(r) == ["estado", "parametros", "timestamp"] for r in rows)
+    assert all(list(r) == ["estado", "parametros", "timestamp", "causa"] for r in rows)
+    assert all(r["causa"] == {"tipo": "dispositivo"} for r in rows)
     assert all(re.fullmatch(STAMP, r["timestamp"]) for r in rows)
     stamps = [datetime.fromisoformat(r["timestamp"]) for r in rows]
     assert stamps == sorted(stamps, reverse=True)
