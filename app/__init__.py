@@ -16,7 +16,7 @@ def create_app(services: Services) -> Flask:
     """The Flask application over these parts: routes, errors as problems, and the guard as its outermost layer."""
     from flask import Flask
 
-    from app import problems, routes, routes_sistema
+    from app import problems, routes, routes_avisos, routes_sistema
     from app.acceso import Acceso, Politica
     from app.rutas_ids import DeviceIdConverter
 
@@ -27,6 +27,7 @@ def create_app(services: Services) -> Flask:
     app.url_map.converters["device_id"] = DeviceIdConverter
     problems.register(app)
     app.register_blueprint(routes.blueprint(services))
+    app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_sistema.blueprint(services))
     politica = Politica.make(
         trusted_networks=services.settings.trusted_networks,

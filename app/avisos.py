@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert, insert_one, raw, select_in
-from app.domain.aviso import GRAVEDADES, NUEVO, PUERTAS, RESUELTO, TODAS, VISTO, Aviso
+from app.domain.aviso import GRAVEDADES, NUEVO, PUERTAS, RESUELTO, TODAS, VISTO, Aviso, FiltroAvisos
 from app.domain.dispositivo import Dispositivo, dump_object
 from app.domain.errors import AvisoNotFound
 from app.historial import Pagina, make_page
@@ -21,14 +21,6 @@ MAX_CLAVE = 120
 MAX_ID = 2**63 - 1
 _FIELDS = ",".join(f"a.{c.name}" for c in aviso.columns)
 _WITH_SERIAL = f"SELECT {_FIELDS}, d.serial_number FROM aviso a LEFT JOIN dispositivo d ON d.id = a.dispositivo_id"
-
-
-@dataclass(frozen=True, slots=True)
-class FiltroAvisos:
-    """Which notices; None: any."""
-
-    estado: str | None = None
-    dispositivo_id: int | None = None
 
 
 def avisar(

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.domain.aviso import ESTADOS, FiltroAvisos
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
@@ -66,6 +67,18 @@ def parse_stream(args: Mapping[str, str], last_event_id: str | None) -> Peticion
         raise _wrong("snapshot", "debe ser 1 o 0")
     filtro = FiltroStream(serial, _true_false(args, "reclamado"))
     return PeticionStream(filtro, snapshot, last_event_id or args.get("last_event_id") or None)
+
+
+def parse_filtro_avisos(args: Mapping[str, str]) -> FiltroAvisos:
+    """Filters of the inbox.
+
+    Raises:
+        DatosInvalidos: a filter can't mean anything.
+    """
+    estado = args.get("estado", "").lower() or None
+    if estado is not None and estado not in ESTADOS:
+        raise _wrong("estado", f"debe ser {', '.join(ESTADOS)}")
+    return FiltroAvisos(estado, _positive(args, "dispositivo", 1) if args.get("dispositivo") else None)
 
 
 def _wrong(campo: str, mensaje: str) -> DatosInvalidos:

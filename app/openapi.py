@@ -11,7 +11,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from app import __version__
-from app.openapi_tabla import ESQUEMAS, JSON, OPERACIONES, Operacion, Respuesta, ref
+from app.openapi_base import JSON, Operacion, Respuesta, ref
+from app.openapi_tabla import ESQUEMAS, OPERACIONES
 from app.problems import CONTENT_TYPE as PROBLEM
 from app.problems import TITLES
 

@@ -3,73 +3,29 @@ holds it against the routes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from app.openapi_avisos import ESQUEMAS_AVISOS, OPERACIONES_AVISOS
+from app.openapi_base import (
+    FREE,
+    ID,
+    INT,
+    PAGE,
+    PAGE_FIELDS,
+    PER_PAGE,
+    STAMP,
+    STR,
+    TEXT,
+    TRUE_FALSE,
+    Operacion,
+    Parametro,
+    Respuesta,
+    objeto,
+    ref,
+)
 from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import BaseModel
-
-JSON = "application/json"
-
-
-def ref(name: str) -> dict[str, str]:
-    """A reference to a component schema."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-@dataclass(frozen=True, slots=True)
-class Parametro:
-    """A parameter: where it is, what it means, its schema."""
-
-    nombre: str
-    lugar: str
-    descripcion: str
-    esquema: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Respuesta:
-    """A good answer. ``esquema`` None means no body."""
-
-    status: int
-    descripcion: str
-    esquema: Mapping[str, Any] | None = None
-    tipo: str = JSON
-    ejemplo: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Operacion:
-    """A method of a path. ``errores`` are the statuses it may refuse with, each a problem document."""
-
-    metodo: str
-    ruta: str
-    nombre: str
-    grupo: str
-    resumen: str
-    descripcion: str
-    respuestas: tuple[Respuesta, ...]
-    parametros: tuple[Parametro, ...] = ()
-    cuerpo: type[BaseModel] | None = None
-    ejemplo: Mapping[str, Any] | None = None
-    errores: tuple[int, ...] = ()
-    curl: str = ""
-
-
-_TRUE_FALSE = {"type": "string", "enum": ["true", "false"]}
-_ID = Parametro("id", "path", "Identificador del dispositivo.", {"type": "integer", "minimum": 1, "maximum": 2**63 - 1})
-_PAGE = Parametro(
-    "page", "query", "Página, desde 1.", {"type": "integer", "minimum": 1, "maximum": 10**15 - 1, "default": 1}
-)
-_PER_PAGE = Parametro(
-    "per_page", "query", "Elementos por página.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
-)
-_RECLAMADO = Parametro("reclamado", "query", "Solo los reclamados (`true`) o los que no (`false`).", _TRUE_FALSE)
-_TEXT = {"type": "string", "maxLength": 200}
+_RECLAMADO = Parametro("reclamado", "query", "Solo los reclamados (`true`) o los que no (`false`).", TRUE_FALSE)
 _DEVICE = {
     "id": 1,
     "serial_number": "TMP0603IF1WD",
@@ -110,7 +66,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         (Respuesta(200, "Los dispositivos.", _DEVICES, ejemplo=[_DEVICE]),),
         (
             _RECLAMADO,
-            Parametro("tipo", "query", "Solo los de este tipo.", _TEXT),
+            Parametro("tipo", "query", "Solo los de este tipo.", TEXT),
             Parametro(
                 "estado",
                 "query",
@@ -120,7 +76,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                     "enum": ["activo", "inactivo", "desconocido", "on", "off", "true", "false", "1", "0"],
                 },
             ),
-            Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", _TEXT),
+            Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", TEXT),
         ),
         errores=(422,),
     ),
@@ -169,7 +125,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         "Un dispositivo",
         f"{_ETAG} Con `If-None-Match` se ahorra el cuerpo.",
         (Respuesta(200, "El dispositivo.", ref("Dispositivo"), ejemplo=_DEVICE), Respuesta(304, "No ha cambiado.")),
-        (_ID, Parametro("If-None-Match", "header", "Versión que ya se tiene.", {"type": "string"})),
+        (ID, Parametro("If-None-Match", "header", "Versión que ya se tiene.", {"type": "string"})),
         errores=(404,),
     ),
     Operacion(
@@ -190,7 +146,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 ejemplo={**_DEVICE_OFF, "mensaje": "Dispositivo actualizado"},
             ),
         ),
-        (_ID, Parametro("If-Match", "header", "Versión sobre la que se hace el cambio.", {"type": "string"})),
+        (ID, Parametro("If-Match", "header", "Versión sobre la que se hace el cambio.", {"type": "string"})),
         cuerpo=CuerpoCambios,
         ejemplo={"configuracion": {"modo": "manual", "encendido": False}},
         errores=(400, 404, 412, 413, 415, 422, 503, 507),
@@ -203,7 +159,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         "Historial de un dispositivo",
         "Lo que dijo, lo más nuevo primero. Más allá del final, `data` viene vacía.",
         (Respuesta(200, "Una página.", ref("PaginaLogs")),),
-        (_ID, _PAGE, _PER_PAGE),
+        (ID, PAGE, PER_PAGE),
         errores=(404, 422),
     ),
     Operacion(
@@ -231,7 +187,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 "`1`: antes de los cambios, cómo está todo ahora.",
                 {"type": "string", "enum": ["1", "0"]},
             ),
-            Parametro("last_event_id", "query", "Como la cabecera `Last-Event-ID`.", _TEXT),
+            Parametro("last_event_id", "query", "Como la cabecera `Last-Event-ID`.", TEXT),
             Parametro(
                 "Last-Event-ID",
                 "header",
@@ -242,6 +198,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         errores=(422, 503),
         curl="curl -N",
     ),
+    *OPERACIONES_AVISOS,
     Operacion(
         "GET",
         "/mensajes/rechazados",
@@ -250,7 +207,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         "Mensajes rechazados",
         "Los mensajes MQTT que no se pudieron aceptar, con su motivo, el más nuevo primero.",
         (Respuesta(200, "Una página.", ref("PaginaRechazados")),),
-        (_PAGE, _PER_PAGE),
+        (PAGE, PER_PAGE),
         errores=(422,),
     ),
     Operacion(
@@ -326,70 +283,65 @@ OPERACIONES: tuple[Operacion, ...] = (
 )
 
 
-def _object(properties: Mapping[str, Any], *, required: bool = True, description: str = "") -> dict[str, Any]:
-    shape: dict[str, Any] = {"type": "object", "properties": dict(properties)}
-    if required:
-        shape["required"] = list(properties)
-    if description:
-        shape["description"] = description
-    return shape
-
-
-_STR, _INT = {"type": "string"}, {"type": "integer"}
-_STAMP = {"type": "string", "format": "date-time"}
-_FREE = {"type": "object", "additionalProperties": True}
 _DEVICE_FIELDS: dict[str, Any] = {
-    "id": _INT,
-    "serial_number": _STR,
-    "nombre": _STR,
-    "tipo": _STR,
-    "modelo": _STR,
-    "descripcion": _STR,
+    "id": INT,
+    "serial_number": STR,
+    "nombre": STR,
+    "tipo": STR,
+    "modelo": STR,
+    "descripcion": STR,
     "estado": {"type": "string", "enum": ["activo", "inactivo", "desconocido"]},
-    "parametros": _FREE,
-    "configuracion": _FREE,
+    "parametros": FREE,
+    "configuracion": FREE,
     "reclamado": {"type": "boolean"},
-    "version": _INT,
-    "creado_en": _STAMP,
-    "actualizado_en": _STAMP,
+    "version": INT,
+    "creado_en": STAMP,
+    "actualizado_en": STAMP,
     "visto_en": {"type": ["string", "null"], "format": "date-time"},
 }
-_PAGE_FIELDS = {"page": _INT, "per_page": _INT, "total": _INT, "pages": _INT}
-_LOG = _object({"estado": {"type": ["string", "null"]}, "parametros": _FREE, "timestamp": {"type": ["string", "null"]}})
-_REJECTED = _object(
-    {"id": _INT, "timestamp": _STAMP, "topic": _STR, "motivo": _STR, "detalle": _STR, "payload": _STR, "bytes": _INT}
+_LOG = objeto(
+    {
+        "estado": {"type": ["string", "null"]},
+        "parametros": FREE,
+        "timestamp": {"type": ["string", "null"]},
+        "causa": FREE,
+    }
+)
+_REJECTED = objeto(
+    {"id": INT, "timestamp": STAMP, "topic": STR, "motivo": STR, "detalle": STR, "payload": STR, "bytes": INT}
 )
 _ESTADO_SALUD = {"type": "string", "enum": ["bien", "degradado", "mal"]}
 
 ESQUEMAS: dict[str, dict[str, Any]] = {
-    "Dispositivo": _object(_DEVICE_FIELDS),
+    "Dispositivo": objeto(_DEVICE_FIELDS),
     "DispositivoActualizado": {
         "allOf": [
             ref("Dispositivo"),
             {
                 "type": "object",
-                "properties": {"mensaje": _STR, "ignorados": {"type": "array", "items": _STR}},
+                "properties": {"mensaje": STR, "ignorados": {"type": "array", "items": STR}},
                 "required": ["mensaje"],
             },
         ]
     },
-    "Hecho": _object({"mensaje": _STR, "id": _INT}),
-    "PaginaLogs": _object({**_PAGE_FIELDS, "data": {"type": "array", "items": _LOG}}),
-    "PaginaRechazados": _object({**_PAGE_FIELDS, "data": {"type": "array", "items": _REJECTED}}),
-    "Salud": _object(
+    "Hecho": objeto({"mensaje": STR, "id": INT}),
+    "PaginaLogs": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": _LOG}}),
+    "PaginaRechazados": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": _REJECTED}}),
+    "Salud": objeto(
         {
             "estado": _ESTADO_SALUD,
-            "resumen": _STR,
+            "resumen": STR,
             "lista": {"type": "boolean"},
-            "version": _STR,
-            "puntos_debiles": {"type": "array", "items": _STR},
+            "version": STR,
+            "puntos_debiles": {"type": "array", "items": STR},
         }
     ),
-    "Preparacion": _object({"lista": {"type": "boolean"}, "estado": _ESTADO_SALUD, "detalle": _STR}),
+    "Preparacion": objeto({"lista": {"type": "boolean"}, "estado": _ESTADO_SALUD, "detalle": STR}),
     "Problema": {
-        **_object({"type": _STR, "title": _STR, "status": _INT, "detail": _STR, "error": _STR, "codigo": _STR}),
+        **objeto({"type": STR, "title": STR, "status": INT, "detail": STR, "error": STR, "codigo": STR}),
         "description": "Un error, según RFC 9457. `error` es la frase para las personas; `codigo` no cambia.",
         "additionalProperties": True,
     },
 }
-ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": _object({"campo": _STR, "mensaje": _STR})}
+ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
+ESQUEMAS |= ESQUEMAS_AVISOS

@@ -69,6 +69,14 @@ class Aviso:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class FiltroAvisos:
+    """Which notices; None: any."""
+
+    estado: str | None = None
+    dispositivo_id: int | None = None
+
+
 def at_least(minimum: str) -> tuple[str, ...]:
     """The gravities that are not lighter than ``minimum``."""
     return GRAVEDADES[GRAVEDADES.index(minimum) :]
