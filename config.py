@@ -17,6 +17,11 @@ class Config:
     SQLALCHEMY_DATABASE_URI = "sqlite:///iot.db"
     SQLALCHEMY_TRACK_MODIFICATIONS = False
 
+    # The house
+    HOUSE_TIMEZONE = ""
+    HOUSE_LATITUDE = ""
+    HOUSE_LONGITUDE = ""
+
     # HTTP
     BACKEND_HOST = "0.0.0.0"
     BACKEND_PORT = 5000
@@ -108,6 +113,28 @@ AJUSTES: tuple[Ajuste, ...] = (
     ),
     Ajuste(
         "BACKEND_HOST",
+    Ajuste(
+        "HOUSE_TIMEZONE",
+        "zona",
+        "Zona horaria de la casa para los horarios, como Europe/Madrid. Vacía: la de esta máquina. Lo que se guarde "
+        "con PUT /casa manda sobre este ajuste.",
+    ),
+    Ajuste(
+        "HOUSE_LATITUDE",
+        "coordenada",
+        "Latitud de la casa, para el amanecer y el atardecer; norte positivo. Vacía: no se sabe.",
+        "grados",
+        -90,
+        90,
+    ),
+    Ajuste(
+        "HOUSE_LONGITUDE",
+        "coordenada",
+        "Longitud de la casa; este positivo. Va junto con HOUSE_LATITUDE.",
+        "grados",
+        -180,
+        180,
+    ),
         "direccion",
         "Dirección en la que escucha el servidor HTTP. 0.0.0.0 = todas; 127.0.0.1 = solo esta máquina.",
     ),

@@ -55,7 +55,7 @@ def shown(value: object) -> str:
     match value:
         case bool():
             return "sí" if value else "no"
-        case "":
+        case "" | None:
             return "(vacío)"
         case []:
             return "(ninguno)"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.config_net import is_any, is_loopback, lan_addresses, url_host
 from app.config_parse import Valor, ValorNoValido, parse_value
+from app.config_zona import machine_zone
 from config import AJUSTES, PREFIJOS_APARTE, VARIABLES_APARTE, Config
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Settings:
     secret_key: str = field(repr=False)
     sqlalchemy_database_uri: str
     sqlalchemy_track_modifications: bool
+    house_timezone: str
+    house_latitude: float | None
+    house_longitude: float | None
     backend_host: str
     backend_port: int
     public_backend_url: str
@@ -121,7 +125,7 @@ def load_settings(
     collector.take_file(folder / CONFIG_FILE)
     collector.take_environment(environ)
     collector.check_together()
-    collector.derive(create_secret=create_secret)
+    collector.derive(environ, create_secret=create_secret)
     if collector.faults:
         raise ConfigError(collector.faults)
     return collector.settings()
@@ -193,12 +197,18 @@ class _Collector:
             self._fault_at("MQTT_EMBEDDED", "«siempre» y MQTT_BROKER_URL se contradicen; quite uno de los dos")
         if not value("MQTT_BROKER_URL") and value("MQTT_BROKER_PORT") == value("BACKEND_PORT"):
             self._fault_at("MQTT_BROKER_PORT", "es el mismo puerto que BACKEND_PORT; cambie uno de los dos")
+        if {"HOUSE_LATITUDE", "HOUSE_LONGITUDE"} <= self.values.keys() and (
+            (value("HOUSE_LATITUDE") is None) != (value("HOUSE_LONGITUDE") is None)
+        ):
+            self._fault_at("HOUSE_LATITUDE", "la latitud y la longitud van juntas; ponga las dos o ninguna")
         self._warn()
 
-    def derive(self, *, create_secret: bool) -> None:
+    def derive(self, environ: Mapping[str, str], *, create_secret: bool) -> None:
         """Values that are worked out when nobody set them."""
         if not self.values.get("PUBLIC_BACKEND_URL") and "BACKEND_PORT" in self.values:
             self._derived("PUBLIC_BACKEND_URL", self._public_url())
+        if self.values.get("HOUSE_TIMEZONE") == "":
+            self._derived("HOUSE_TIMEZONE", machine_zone(environ.get("TZ", "")))
         if not self.values.get("SECRET_KEY") and "SECRET_KEY" in self.values:
             self._derive_secret(create=create_secret)
 

@@ -9,12 +9,14 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app.domain.horario_zona import find_zona
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from config import Ajuste
 
-Valor = str | bool | int | float | tuple[str, ...]
+Valor = str | bool | int | float | tuple[str, ...] | None
 
 TRUE_WORDS = frozenset({"1", "true", "si", "sí", "yes", "on", "verdadero"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", "falso"})
@@ -97,6 +99,17 @@ def _number(ajuste: Ajuste, raw: object) -> float:
         raise ValorNoValido(f"se esperaba un número {_range(ajuste)}")
     _check_range(ajuste, raw)
     return float(raw)
+
+
+def _coordinate(ajuste: Ajuste, raw: object) -> float | None:
+    return None if raw is None or raw == "" else _number(ajuste, raw)
+
+
+def _zone(ajuste: Ajuste, raw: object) -> str:
+    text = _trimmed(ajuste, raw)
+    if text and find_zona(text) is None:
+        raise ValorNoValido("se esperaba el nombre de una zona horaria, como Europe/Madrid o America/Santiago")
+    return text
 
 
 def _choice(ajuste: Ajuste, raw: object) -> str:
@@ -252,4 +265,6 @@ _PARSERS: dict[str, Callable[[Ajuste, object], Valor]] = {
     "uri_db": _database,
     "id_cliente": _client_id,
     "fichero": _trimmed,
+    "zona": _zone,
+    "coordenada": _coordinate,
 }

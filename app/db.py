@@ -29,6 +29,7 @@ from app.domain.causa import SISTEMA, Causa
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError, StorageBusy, StorageDamaged, StorageFull
 from app.domain.events import Event, Suceso
+from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ MAX_IN = 256
 
 
 DEFAULT_LIMITS = LimitesOrden()
+DEFAULT_HOUSE = Casa()
 
 
 @dataclass(slots=True)
@@ -51,7 +53,8 @@ class UnitOfWork:
     """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
 
     ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out, ``causa`` why it is done:
-    every change that it makes keeps it. ``ordenes``: device id -> the last order that it made for it.
+    every change that it makes keeps it. ``casa`` is the house as the settings say it. ``ordenes``: device id -> the
+    last order that the unit made for it.
     """
 
     conn: Connection
@@ -60,6 +63,7 @@ class UnitOfWork:
     causa: Causa = SISTEMA
     events: list[Event] = field(default_factory=list)
     limites: LimitesOrden = DEFAULT_LIMITS
+    casa: Casa = DEFAULT_HOUSE
     ordenes: dict[int, int] = field(default_factory=dict)
 
     def next_secuencia(self) -> int:
@@ -80,6 +84,7 @@ class Database:
         url: SQLAlchemy URL; a relative SQLite path is taken from ``folder``.
         publish: gets the events of each committed unit, in commit order.
         limites: how long orders live and how many are kept.
+        casa: the house as the settings say it; what people decide is stored (:mod:`app.casa`).
     """
 
     def __init__(
@@ -89,8 +94,10 @@ class Database:
         clock: Clock,
         publish: Callable[[Sequence[Event]], None],
         limites: LimitesOrden | None = None,
+        casa: Casa = DEFAULT_HOUSE,
     ) -> None:
         self._limites = limites or DEFAULT_LIMITS
+        self.casa = casa
         self.path = sqlite_path(url, folder)
         self._clock = clock
         self._publish = publish
@@ -118,7 +125,7 @@ class Database:
                 with _transaction(raw(conn)) as file:
                     last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
                     self._secuencia = -1
-                    uow = UnitOfWork(conn, self._clock.now(), last, causa, limites=self._limites)
+                    uow = UnitOfWork(conn, self._clock.now(), last, causa, limites=self._limites, casa=self.casa)
                     yield uow
                     if uow.secuencia != last:
                         file.execute(_SET_SECUENCIA, (uow.secuencia,))

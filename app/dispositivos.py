@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
-from app import ordenes
+from app import anulacion, ordenes
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert, insert_one, select_in
 from app.domain import modo
@@ -168,6 +168,7 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> tuple[Disp
     on = modo.resolve(merged, encendido=wish, estado=parse_encendido(cambios.estado))
     configuracion, estado = modo.settle(merged, antes.estado, on)
     text = dump_object(configuracion)
+    merged = anulacion.ajustar(uow, antes, merged, sent, on, anulacion.Plazo(cambios.hasta, cambios.durante_s))
     _check_size(configuracion, text, antes)
     changed = text != antes.configuracion_json
     despues = replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 
@@ -34,7 +35,10 @@ class Alta:
 
 @dataclass(frozen=True, slots=True)
 class Cambios:
-    """An edit. ``encendido`` is the one at the top level; the one inside ``configuracion`` stays there."""
+    """An edit. ``encendido`` is the one at the top level; the one inside ``configuracion`` stays there.
+
+    ``hasta`` (aware) or ``durante_s`` (seconds): how long a driven device's schedule gives way to what is asked.
+    """
 
     nombre: str | None = None
     tipo: str | None = None
@@ -43,3 +47,5 @@ class Cambios:
     configuracion: dict[str, Any] | None = None
     encendido: bool | None = None
     estado: str | None = None
+    hasta: datetime | None = None
+    durante_s: float | None = None
