@@ -109,18 +109,20 @@ class Calendario:
     def _place(self, slot: Slot, capa: Capa, dia: int, into: list[Ocurrencia]) -> None:
         """The slot's occurrence of that date, none where the sun or a clock change leaves nothing of it."""
         zona, lugar = self._capas.zona, self._capas.lugar
-        start = end = resolve(slot.inicio, dia, zona, lugar)
+        start = resolve(slot.inicio, dia, zona, lugar)
         if start is None:
             return
+        end = start
         if slot.fin is not None:
-            end = resolve(slot.fin, dia + slot.al_otro_dia, zona, lugar)
-            if end is None or end <= start:
+            ending = resolve(slot.fin, dia + slot.al_otro_dia, zona, lugar)
+            if ending is None or ending <= start:
                 return
+            end = ending
         minuto = slot.inicio.minutos
         if slot.inicio.base != RELOJ:
             local = local_of(zona, start)
             minuto = (local.toordinal() - dia) * 1440 + local.hour * 60 + local.minute
-        into.append(Ocurrencia(start, end or start, dia, minuto, slot, capa, start in self._capas.saltar))
+        into.append(Ocurrencia(start, end, dia, minuto, slot, capa, start in self._capas.saltar))
 
 
 def resolve(hora: Hora, dia: int, zona: ZoneInfo, lugar: tuple[float, float] | None) -> int | None:
