@@ -112,8 +112,6 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Se acepta porque los config.py antiguos la traen; no tiene efecto.",
     ),
     Ajuste(
-        "BACKEND_HOST",
-    Ajuste(
         "HOUSE_TIMEZONE",
         "zona",
         "Zona horaria de la casa para los horarios, como Europe/Madrid. Vacía: la de esta máquina. Lo que se guarde "
@@ -135,6 +133,8 @@ AJUSTES: tuple[Ajuste, ...] = (
         -180,
         180,
     ),
+    Ajuste(
+        "BACKEND_HOST",
         "direccion",
         "Dirección en la que escucha el servidor HTTP. 0.0.0.0 = todas; 127.0.0.1 = solo esta máquina.",
     ),

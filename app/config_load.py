@@ -195,20 +195,20 @@ class _Collector:
             self._fault_at("MQTT_TLS_ENABLED", "el TLS es para un broker propio; ponga también MQTT_BROKER_URL")
         if value("MQTT_EMBEDDED") == "siempre" and value("MQTT_BROKER_URL"):
             self._fault_at("MQTT_EMBEDDED", "«siempre» y MQTT_BROKER_URL se contradicen; quite uno de los dos")
-        if not value("MQTT_BROKER_URL") and value("MQTT_BROKER_PORT") == value("BACKEND_PORT"):
-            self._fault_at("MQTT_BROKER_PORT", "es el mismo puerto que BACKEND_PORT; cambie uno de los dos")
         if {"HOUSE_LATITUDE", "HOUSE_LONGITUDE"} <= self.values.keys() and (
             (value("HOUSE_LATITUDE") is None) != (value("HOUSE_LONGITUDE") is None)
         ):
             self._fault_at("HOUSE_LATITUDE", "la latitud y la longitud van juntas; ponga las dos o ninguna")
+        if not value("MQTT_BROKER_URL") and value("MQTT_BROKER_PORT") == value("BACKEND_PORT"):
+            self._fault_at("MQTT_BROKER_PORT", "es el mismo puerto que BACKEND_PORT; cambie uno de los dos")
         self._warn()
 
     def derive(self, environ: Mapping[str, str], *, create_secret: bool) -> None:
         """Values that are worked out when nobody set them."""
-        if not self.values.get("PUBLIC_BACKEND_URL") and "BACKEND_PORT" in self.values:
-            self._derived("PUBLIC_BACKEND_URL", self._public_url())
         if self.values.get("HOUSE_TIMEZONE") == "":
             self._derived("HOUSE_TIMEZONE", machine_zone(environ.get("TZ", "")))
+        if not self.values.get("PUBLIC_BACKEND_URL") and "BACKEND_PORT" in self.values:
+            self._derived("PUBLIC_BACKEND_URL", self._public_url())
         if not self.values.get("SECRET_KEY") and "SECRET_KEY" in self.values:
             self._derive_secret(create=create_secret)
 

@@ -166,9 +166,9 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> tuple[Disp
     wish = cambios.encendido if cambios.encendido is not None else modo.take_encendido(sent)
     merged = {**antes.configuracion, **sent}
     on = modo.resolve(merged, encendido=wish, estado=parse_encendido(cambios.estado))
+    merged = anulacion.ajustar(uow, antes, merged, sent, on, anulacion.Plazo(cambios.hasta, cambios.durante_s))
     configuracion, estado = modo.settle(merged, antes.estado, on)
     text = dump_object(configuracion)
-    merged = anulacion.ajustar(uow, antes, merged, sent, on, anulacion.Plazo(cambios.hasta, cambios.durante_s))
     _check_size(configuracion, text, antes)
     changed = text != antes.configuracion_json
     despues = replace(
@@ -255,6 +255,16 @@ def by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositiv
     """The devices that exist among ``serials``."""
     rows = select_in(conn, dispositivo, "serial_number", list(serials))
     return {d.serial_number: d for d in map(device_of, rows)}
+
+
+def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Dispositivo]:
+    """The devices that exist among ``ids``."""
+    return {d.id: d for d in map(device_of, select_in(conn, dispositivo, "id", list(ids)))}
+
+
+def propios(conn: Connection) -> list[int]:
+    """The ids of the devices that speak on a topic of their own, in order."""
+    return list(conn.execute(select(dispositivo.c.id).where(dispositivo.c.propio).order_by(dispositivo.c.id)).scalars())
 
 
 def blank(serial: str, now: str) -> Dispositivo:
