@@ -54,6 +54,8 @@ class Config:
     MAX_UNCLAIMED = 1_000
     REJECTED_MAX = 1_000
     COMMAND_GRACE_S = 10.0
+    ORDER_TTL_S = 60.0
+    ORDERS_KEPT = 200
 
     # Live events
     SSE_PING_S = 15.0
@@ -205,6 +207,14 @@ AJUSTES: tuple[Ajuste, ...] = (
         "s",
         "Tiempo que un dispositivo tiene para obedecer antes de que su propio estado vuelva a mandar.",
     ),
+    _numero(
+        "ORDER_TTL_S",
+        1,
+        86_400,
+        "s",
+        "Tiempo que una orden espera a que el dispositivo la cumpla; o tres de sus informes, si es más.",
+    ),
+    _entero("ORDERS_KEPT", 1, 100_000, "órdenes", "Órdenes ya terminadas que se guardan de cada dispositivo."),
     _numero("SSE_PING_S", 1, 3_600, "s", "Cada cuánto se manda un ping por los flujos en vivo."),
     _entero("SSE_HISTORY_EVENTS", 0, 1_000_000, "eventos", "Eventos que se recuerdan para quien se reconecta."),
     _entero("SSE_MAX_STREAMS", 1, 100_000, "flujos", "Flujos en vivo abiertos a la vez."),

@@ -61,6 +61,8 @@ def avisar(
         secuencia=uow.secuencia + 1,
     )
     _save(uow, nuevo, dispositivo)
+    if antes is None:
+        podar(uow, MAX_AVISOS)
 
 
 def resolver(uow: UnitOfWork, clave: str) -> None:
@@ -118,6 +120,10 @@ def marcar_todos_vistos(uow: UnitOfWork) -> int:
         about = devices.get(antes.dispositivo_id) if antes.dispositivo_id is not None else None
         _save(uow, replace(antes, estado=VISTO, visto_en=iso_z(uow.now)), about)
     return len(nuevos)
+
+
+MAX_AVISOS = 500
+"""Kept at most; see :func:`podar` for which go."""
 
 
 def podar(uow: UnitOfWork, keep: int) -> int:

@@ -89,6 +89,8 @@ class Settings:
     max_unclaimed: int
     rejected_max: int
     command_grace_s: float
+    order_ttl_s: float
+    orders_kept: int
     sse_ping_s: float
     sse_history_events: int
     sse_max_streams: int

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.domain.aviso import ESTADOS, FiltroAvisos
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.filtro import FiltroLista, FiltroStream
+from app.domain.orden import ESTADOS as ESTADOS_ORDEN
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
 
 if TYPE_CHECKING:
@@ -50,7 +51,25 @@ def parse_filtro_lista(args: Mapping[str, str]) -> FiltroLista:
     Raises:
         DatosInvalidos: a filter can't mean anything.
     """
-    return FiltroLista(_true_false(args, "reclamado"), _text(args, "tipo"), _estado(args), _text(args, "q"))
+    return FiltroLista(
+        _true_false(args, "reclamado"),
+        _text(args, "tipo"),
+        _estado(args),
+        _text(args, "q"),
+        _true_false(args, "deriva"),
+    )
+
+
+def parse_estado_orden(args: Mapping[str, str]) -> str | None:
+    """Which orders of a device.
+
+    Raises:
+        DatosInvalidos: not a state of an order.
+    """
+    text = args.get("estado", "").lower()
+    if text and text not in ESTADOS_ORDEN:
+        raise _wrong("estado", f"debe ser {', '.join(ESTADOS_ORDEN[:-1])} o {ESTADOS_ORDEN[-1]}")
+    return text or None
 
 
 def parse_stream(args: Mapping[str, str], last_event_id: str | None) -> PeticionStream:

@@ -24,7 +24,7 @@ from app.domain.errors import (
 )
 from app.domain.events import CambioDeseada, DeviceUpdated
 from app.domain.filtro import FiltroLista, FiltroStream
-from app.domain.orden import cambios_pedidos, word_of
+from app.domain.orden import cambios_pedidos, deriva_of, word_of
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.reporte import MAX_PAYLOAD_BYTES
 from app.domain.valores import ESTADO_DESCONOCIDO, ValorInvalido, check_json, parse_encendido
@@ -49,6 +49,8 @@ def listar(conn: Connection, filtro: FiltroLista) -> list[Dispositivo]:
     if filtro.estado is not None:
         query = query.where(dispositivo.c.estado == filtro.estado)
     found = [device_of(row) for row in conn.execute(query)]
+    if filtro.deriva is not None:
+        found = [d for d in found if bool(deriva_of(d)) is filtro.deriva]
     return found if filtro.q is None else [d for d in found if _mentions(d, filtro.q)]
 
 

@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_ordenes import CAMPOS_CONTROL, EJEMPLO_TIEMPOS, ESQUEMAS_ORDENES, OPERACIONES_ORDENES
 from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
 
 _RECLAMADO = Parametro("reclamado", "query", "Solo los reclamados (`true`) o los que no (`false`).", TRUE_FALSE)
@@ -41,6 +42,8 @@ _DEVICE = {
     "creado_en": "2026-11-23T14:58:29.123456Z",
     "actualizado_en": "2026-11-23T15:04:11.000000Z",
     "visto_en": "2026-11-23T15:04:11.000000Z",
+    "deriva": {},
+    "tiempos": EJEMPLO_TIEMPOS,
 }
 _CLAIM = {
     "serial_number": "TMP0603IF1WD",
@@ -76,6 +79,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                     "enum": ["activo", "inactivo", "desconocido", "on", "off", "true", "false", "1", "0"],
                 },
             ),
+            Parametro("deriva", "query", "Solo los que no están como se pidió, o solo los que sí.", TRUE_FALSE),
             Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", TEXT),
         ),
         errores=(422,),
@@ -198,6 +202,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         errores=(422, 503),
         curl="curl -N",
     ),
+    *OPERACIONES_ORDENES,
     *OPERACIONES_AVISOS,
     Operacion(
         "GET",
@@ -298,6 +303,7 @@ _DEVICE_FIELDS: dict[str, Any] = {
     "creado_en": STAMP,
     "actualizado_en": STAMP,
     "visto_en": {"type": ["string", "null"], "format": "date-time"},
+    **CAMPOS_CONTROL,
 }
 _LOG = objeto(
     {
@@ -344,4 +350,4 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
     },
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
-ESQUEMAS |= ESQUEMAS_AVISOS
+ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_AVISOS

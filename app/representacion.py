@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 
-from app.domain.dispositivo import Dispositivo
+from app.domain.dispositivo import Dispositivo, dump_object
+from app.domain.orden import SIN_DESEOS, deriva_of
 
 _quote = json.encoder.encode_basestring  # JSON string literal, UTF-8 unescaped
 
@@ -22,10 +23,16 @@ def _seed_fields(d: Dispositivo) -> str:
 
 
 def _additions(d: Dispositivo) -> str:
-    visto = f'"{d.visto_en}"' if d.visto_en else "null"
+    drift = "{}" if d.deseos_json == SIN_DESEOS else dump_object(deriva_of(d))
     return (
-        f',"version":{d.version},"creado_en":"{d.creado_en}","actualizado_en":"{d.actualizado_en}","visto_en":{visto}}}'
+        f',"version":{d.version},"creado_en":"{d.creado_en}","actualizado_en":"{d.actualizado_en}",'
+        f'"visto_en":{_stamp(d.visto_en)},"deriva":{drift},"tiempos":{{"estado":{_stamp(d.estado_en)},'
+        f'"parametros":{_stamp(d.parametros_en)},"configuracion":{d.configuracion_en_json}}}}}'
     )
+
+
+def _stamp(stamp: str | None) -> str:
+    return f'"{stamp}"' if stamp else "null"
 
 
 def device_json(d: Dispositivo) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from app import dispositivos, historial
-from app.consultas import parse_filtro_lista, parse_pagina, parse_stream
+from app import dispositivos, historial, ordenes
+from app.consultas import parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
+from app.domain.dispositivo import dump_object
 from app.domain.errors import VersionConflict
 from app.peticionario import cause_of, peer_of
 from app.representacion import device_json
@@ -45,6 +46,7 @@ def blueprint(services: Services) -> Blueprint:
         ("GET", "/dispositivos/<device_id:device_id>", routes.obtener),
         ("PUT", "/dispositivos/<device_id:device_id>", routes.actualizar),
         ("GET", "/dispositivos/<device_id:device_id>/logs", routes.logs),
+        ("GET", "/dispositivos/<device_id:device_id>/ordenes", routes.ordenes),
         ("GET", "/stream/dispositivos", routes.stream),
     ):
         bp.add_url_rule(path, view.__name__, view, methods=[method])
@@ -86,6 +88,14 @@ class _Routes:
                 f'"causa":{row.causa_json}}}'
             ),
         )
+
+    def ordenes(self, device_id: int) -> Response:
+        page, per_page = parse_pagina(request.args)
+        estado = parse_estado_orden(request.args)
+        with self._db.reader() as conn:
+            dispositivos.obtener(conn, device_id)
+            pagina = ordenes.pagina(conn, device_id, estado=estado, page=page, per_page=per_page)
+        return paged(pagina, lambda order: dump_object(order.as_object()))
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

@@ -28,12 +28,16 @@ from app.config_load import Settings
 from app.db import Database
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
+from app.domain.horario_tipos import Casa
+from app.domain.orden import LimitesOrden
 from app.ingest import Delivery, Ingest, IngestLimits
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.mqtt_client import MqttClient, MqttSettings
+from app.programador import Programador
 from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
+from app.vencimientos import Vencimientos
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +97,9 @@ class Runtime:
         self._restarts_seen = 0
         self._bus = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
-        self.db = Database(settings.sqlalchemy_database_uri, settings.instance_path, clock, self._bus.publish)
+        self.db = Database(
+            settings.sqlalchemy_database_uri, settings.instance_path, clock, self._bus.publish, _orders(settings)
+        )
         with self.db.reader() as conn:
             last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)
         self.hub = Hub(
@@ -107,6 +113,7 @@ class Runtime:
             clock=clock,
         )
         self._bus.subscribe(self.hub.publish)
+        self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.ingest = Ingest(self.db, _limits(settings), clock, self._ack)
         app = create_app(Services(settings=settings, db=self.db, hub=self.hub, clock=clock, estado=self.estado))
         self.server = Server(app, settings, clock, on_stop=self.hub.close)
@@ -121,6 +128,7 @@ class Runtime:
         except OSError as error:
             raise StartError(_port_taken(self.settings, error)) from error
         self.ingest.start()
+        self.vencimientos.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
@@ -189,6 +197,7 @@ class Runtime:
         if self.mqtt is not None:
             self.mqtt.pause()
         pool.apply(self.ingest.stop)
+        pool.apply(self.vencimientos.stop)
         if self.mqtt is not None:
             pool.apply(self.mqtt.stop)
         self.server.stop()
@@ -257,6 +266,10 @@ def _limits(s: Settings) -> IngestLimits:
         rejected_max=s.rejected_max,
         grace_s=s.command_grace_s,
     )
+
+
+def _orders(s: Settings) -> LimitesOrden:
+    return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept)
 
 
 def _mqtt_settings(s: Settings, broker: Broker) -> MqttSettings:

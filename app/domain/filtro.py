@@ -21,9 +21,11 @@ class FiltroStream:
 
 @dataclass(frozen=True, slots=True)
 class FiltroLista:
-    """Filter of the device list; ``q`` is looked for in serial, name, model and description, case-insensitive."""
+    """Filter of the device list; ``deriva``: whether something is not as asked; ``q`` is looked for in serial, name,
+    model and description, case-insensitive."""
 
     reclamado: bool | None = None
     tipo: str | None = None
     estado: str | None = None
     q: str | None = None
+    deriva: bool | None = None

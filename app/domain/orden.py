@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.domain.dispositivo import dump_object, load_object
+from app.domain.dispositivo import Dispositivo, dump_object, load_object
 from app.domain.valores import ESTADO_ACTIVO, ESTADO_INACTIVO
 
 PENDIENTE, ENVIADA = "pendiente", "enviada"
@@ -233,8 +233,9 @@ def juzgar(deseos_json: str, t: Testimonio, now: datetime, grace: timedelta) -> 
     left = {p: w for p, w in deseos.items() if w.estado == ABIERTA or not _healed(p, w, t)}
     votes = {p: _vote(p, w, t, now, grace) for p, w in left.items() if w.estado == ABIERTA}
     cierres = []
-    for orden in sorted({left[p].orden for p in votes}):
-        mine = {p: v for p, v in votes.items() if left[p].orden == orden}
+    orden_of = {p: left[p].orden for p in votes}  # the loop takes wishes out of ``left``
+    for orden in sorted(set(orden_of.values())):
+        mine = {p: v for p, v in votes.items() if orden_of[p] == orden}
         if (cierre := _verdict(orden, mine, t)) is not None:
             cierres.append(cierre)
             _close(left, mine, cierre, t)
@@ -360,7 +361,8 @@ def vencer(deseos: Deseos, orden: int, palabra: bool | None) -> tuple[dict[str, 
 
 
 def deriva(deseos: Deseos, palabra: bool | None) -> dict[str, dict[str, Any]]:
-    """What is not as asked: property -> desired, reported (None: it never said), since when, by which order."""
+    """What is not as asked: property -> desired, reported, since when, by which order. What a device has never said
+    anything of is unknown, not different; but of ``encendido`` it is expected to (None: it never did)."""
     return {
         prop: {
             "deseado": w.valor,
@@ -370,8 +372,13 @@ def deriva(deseos: Deseos, palabra: bool | None) -> dict[str, dict[str, Any]]:
             "estado_orden": w.estado,
         }
         for prop, w in deseos.items()
-        if not (prop == ENCENDIDO and palabra is w.valor)
+        if (palabra is not w.valor if prop == ENCENDIDO else w.visto)
     }
+
+
+def deriva_of(d: Dispositivo) -> dict[str, dict[str, Any]]:
+    """The same of a device as its row holds it."""
+    return deriva(load_deseos(d.deseos_json), word_of(d.estado_reportado)) if d.deseos_json != SIN_DESEOS else {}
 
 
 def expiry(now: datetime, esperado_s: float | None, limites: LimitesOrden) -> datetime:

@@ -113,6 +113,7 @@ def schema_version(path: Path) -> str | None:
 def _refuse_damage(path: Path) -> None:
     if path.stat().st_size > CHECKED_BYTES:
         return
+    verdict, unread = "", True
     for _ in range(READ_TRIES):
         verdict, unread = _verdict(path)
         if not unread:

@@ -49,12 +49,15 @@ def test_after_the_grace_the_report_rules(backend, http, report, serial):
     wait_until(lambda: report(serial, ON, next(step))["estado"] == ON, GRACE + 3, "the report rules", every=0.3)
 
 
-def test_a_report_that_differs_from_the_last_one_rules_at_once(backend, http, report, serial):
-    """Reported OFF, wished ON, wished OFF again, device says ON by itself: it is ON."""
+def test_the_late_answer_to_an_overtaken_wish_does_not_undo_the_newest(backend, http, report, serial):
+    """Reported OFF, wished ON, wished OFF within one poll: the device's answer to the first wish changes nothing."""
     device = report(serial, OFF, 1)
     http.put(f"/dispositivos/{device['id']}", {"encendido": True})
     http.put(f"/dispositivos/{device['id']}", {"encendido": False})
-    assert report(serial, ON, 2)["estado"] == ON
+    late = report(serial, ON, 2)
+    assert late["estado"] == OFF
+    assert late["deriva"]["encendido"]["reportado"] is True
+    assert report(serial, OFF, 3)["deriva"] == {}
 
 
 def test_a_report_in_the_grace_still_updates_what_it_measured(backend, http, report, serial):

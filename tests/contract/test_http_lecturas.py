@@ -28,7 +28,9 @@ def test_unknown_device_has_the_promised_bytes(backend, http, detectar, serial):
     )
     assert body.startswith(expected), body
     rest = body.removeprefix(expected)
-    assert re.fullmatch(rf'"creado_en":"{STAMP}","actualizado_en":"{STAMP}","visto_en":"{STAMP}"}}', rest), rest
+    times = rf'{{"estado":"{STAMP}","parametros":"{STAMP}","configuracion":{{"encendido":"{STAMP}"}}}}'
+    ours = rf'"creado_en":"{STAMP}","actualizado_en":"{STAMP}","visto_en":"{STAMP}","deriva":{{}},"tiempos":{times}}}'
+    assert re.fullmatch(ours, rest), rest
 
 
 def test_list_is_a_bare_array_of_the_same_objects(http, detectar):

@@ -229,6 +229,9 @@ EXACT = frozenset({
 })  # fmt: skip
 
 
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
+
+
 def check_shape(shown: object, real: object, path: str = "") -> None:
     """Same keys in the same order, same types; the values that cannot vary are the same too."""
     name = path.rpartition(".")[2]
@@ -242,7 +245,7 @@ def check_shape(shown: object, real: object, path: str = "") -> None:
         assert real, f"{path} is empty"
         for item in shown:
             check_shape(item, real[0], f"{path}[]")
-    elif name in EXACT:
+    elif name in EXACT and not _STAMP.match(str(shown)):
         assert shown == real, f"{path}: the page says {shown!r}, it is {real!r}"
     else:
         assert type(shown) is type(real), f"{path}: the page says {shown!r}, it is {real!r}"

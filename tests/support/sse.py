@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+BESIDE = {"ping", "orden", "aviso", "conectividad", "regla"}
+
 
 @dataclass(frozen=True, slots=True)
 class Evento:
@@ -109,8 +111,8 @@ class Sse:
                 return None
 
     def update(self, timeout: float = 5.0) -> Evento:
-        """The next frame that is no ping."""
-        return self.until(lambda e: e.event != "ping", timeout)
+        """The next frame that is neither a ping nor one of the named events beside the updates."""
+        return self.until(lambda e: e.event not in BESIDE, timeout)
 
     def until(self, wanted: Callable[[Evento], bool], timeout: float = 10.0) -> Evento:
         """The first frame that ``wanted`` accepts."""

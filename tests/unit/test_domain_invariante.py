@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from app import dispositivos
 from app.domain.errors import DispositivoNotDetected, DispositivoYaReclamado, SerialDuplicado, VersionConflict
+from app.domain.events import device_updates
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from tests.support.nucleo import House, fast_folder
@@ -43,7 +44,8 @@ class Twin:
     def __init__(self):
         self.estado, self.config, self.params = "desconocido", {}, {}
         self.reported = None
-        self.wish_at = None
+        self.wishes = {}  # property -> (value, when, number of the order)
+        self.orders = 0
         self.version, self.logs, self.reclamado = 0, 0, False
 
     def decide(self, config, wish, estado):
@@ -51,6 +53,33 @@ class Twin:
         modo = str(config.get("modo", "")).lower()
         order = (wish, estado) if modo == "manual" else (estado, wish)
         return next((x for x in order if x is not None), None)
+
+    def ask(self, before, on, now):
+        """An order for what changed, and for a switch that is not as its last word says."""
+        absent = object()
+        new = {k: v for k, v in self.config.items() if k != "encendido" and before.get(k, absent) != v}
+        word = None if self.reported is None else self.reported == "activo"
+        if on is not None and (on is not word or before.get("encendido") is not on):
+            new["encendido"] = on
+        self.orders += 1
+        self.wishes.update({k: (v, now, self.orders) for k, v in new.items()})
+
+    def judge(self, said, config, now):
+        """What stays asked after a report; no broker here, so nothing is ever known to be sent."""
+        before = None if self.reported is None else self.reported == "activo"
+        for order in {n for _, _, n in self.wishes.values()}:
+            mine = {k: w for k, w in self.wishes.items() if w[2] == order}
+            told = {k: said if k == "encendido" else (config or {}).get(k) for k in mine}
+            against = {k for k, t in told.items() if t is not None and t != mine[k][0]}
+            proven = said is not None and "encendido" in mine and "encendido" not in against and before is not None
+            proven = proven and before is not said
+            late = any(now - mine[k][1] >= GRACE for k in against)
+            if late or (proven and (not against)):
+                for k in mine:
+                    del self.wishes[k]
+            elif proven:
+                del self.wishes["encendido"]
+        return {k: w[0] for k, w in self.wishes.items()}
 
     def settle(self, config, on):
         if on is not None:
@@ -103,16 +132,13 @@ class House2Doors(RuleBasedStateMachine):
         inside = meaning(config["encendido"]) if config and "encendido" in config else None
         said = estado if estado is not None else inside
         word = None if said is None else ("activo" if said else "inactivo")
-        waiting = twin.wish_at is not None and self.now - twin.wish_at < GRACE
-        if waiting and word is not None and word != twin.estado and word == twin.reported:
-            return
-        if not (waiting and said is None):
-            twin.wish_at = None
+        held = twin.judge(said, config, self.now)
         twin.reported = word or twin.reported
         if config is None:
-            twin.settle(twin.config, estado)
+            twin.settle(twin.config, held.get("encendido", estado))
         else:
-            twin.settle(config, twin.decide(config, inside, estado))
+            merged = {**config, **held}
+            twin.settle(merged, held.get("encendido", twin.decide(merged, inside, estado)))
 
     @rule(
         serial=serials,
@@ -139,14 +165,14 @@ class House2Doors(RuleBasedStateMachine):
         self.events += 1
         sent = config or {}
         wish = top if top is not None else (meaning(sent["encendido"]) if "encendido" in sent else None)
+        asked_over = twin.config
         merged = {**twin.config, **sent}
         before = twin.estado
         on = twin.decide(merged, wish, None if estado is None else estado == "activo")
         twin.settle(merged, on)
         twin.version += 1
         twin.logs += twin.estado != before
-        if on is not None and twin.estado != twin.reported:
-            twin.wish_at = self.now
+        twin.ask(asked_over, on, self.now)
 
     @rule(serial=serials, config=configs)
     def claim(self, serial, config):
@@ -164,14 +190,14 @@ class House2Doors(RuleBasedStateMachine):
         self.events += 1
         twin.reclamado = True
         sent = config or {}
+        asked_over = twin.config
         merged = {**twin.config, **sent}
         before = twin.estado
         on = twin.decide(merged, meaning(sent["encendido"]) if "encendido" in sent else None, None)
         twin.settle(merged, on)
         twin.version += 1
         twin.logs += twin.estado != before
-        if on is not None and twin.estado != twin.reported:
-            twin.wish_at = self.now
+        twin.ask(asked_over, on, self.now)
 
     @rule(serial=serials, config=configs, estado=estados)
     def add(self, serial, config, estado):
@@ -188,7 +214,10 @@ class House2Doors(RuleBasedStateMachine):
         twin = self.twins[serial] = Twin()
         sent = config or {}
         wish = meaning(sent["encendido"]) if "encendido" in sent else None
-        twin.settle(sent, twin.decide(sent, wish, None if estado is None else estado == "activo"))
+        on = twin.decide(sent, wish, None if estado is None else estado == "activo")
+        twin.settle(sent, on)
+        if twin.config:
+            twin.ask({}, on, self.now)
         twin.version = twin.logs = 1
 
     @invariant()
@@ -200,9 +229,11 @@ class House2Doors(RuleBasedStateMachine):
             upto, _ = dispositivos.snapshot(conn, FiltroStream())
             logs = dict(conn.exec_driver_sql("SELECT dispositivo_id, count(*) FROM estado_log GROUP BY 1").fetchall())
         assert devices.keys() == self.twins.keys()
-        assert [e.secuencia for e in self.house.events] == list(range(1, self.events + 1))
-        assert upto == self.events
-        last = {e.dispositivo.serial_number: e.dispositivo for e in self.house.events}
+        assert [e.secuencia for e in self.house.events] == list(range(1, len(self.house.events) + 1))
+        assert upto == len(self.house.events)
+        updates = device_updates(self.house.events)
+        assert len(updates) == self.events
+        last = {e.dispositivo.serial_number: e.dispositivo for e in updates}
         for serial, twin in self.twins.items():
             device = devices[serial]
             assert last[serial] == device, "the last event is the row"
@@ -214,7 +245,7 @@ class House2Doors(RuleBasedStateMachine):
 
     @invariant()
     def every_version_ever_published_keeps_the_invariant(self):
-        for event in self.house.events[-4:] if hasattr(self, "house") else ():
+        for event in device_updates(self.house.events)[-4:] if hasattr(self, "house") else ():
             d = event.dispositivo
             assert (d.estado == "activo") is (json.loads(d.configuracion_json).get("encendido") is True)
 

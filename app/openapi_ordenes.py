@@ -1,0 +1,97 @@
+"""The operations of orders, and what a device's object says of them, for app.openapi_tabla."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.domain.orden import ESTADOS
+from app.openapi_base import (
+    FREE,
+    ID,
+    INT,
+    PAGE,
+    PAGE_FIELDS,
+    PER_PAGE,
+    STAMP,
+    STR,
+    Operacion,
+    Parametro,
+    Respuesta,
+    objeto,
+    ref,
+)
+
+_MAYBE = {"type": ["string", "null"], "format": "date-time"}
+EJEMPLO_TIEMPOS = {
+    "estado": "2026-11-23T15:04:11.000000Z",
+    "parametros": "2026-11-23T15:04:11.000000Z",
+    "configuracion": {
+        "modo": "2026-11-23T14:58:29.123456Z",
+        "encendido": "2026-11-23T15:04:11.000000Z",
+        "intervalo_envio": "2026-11-23T14:58:29.123456Z",
+    },
+}
+
+OPERACIONES_ORDENES: tuple[Operacion, ...] = (
+    Operacion(
+        "GET",
+        "/dispositivos/{id}/ordenes",
+        "ordenes",
+        "Dispositivos",
+        "Órdenes a un dispositivo",
+        "Lo que se le pidió y qué fue de ello, lo más nuevo primero. `aplicada` solo cuando lo confirma un informe del "
+        "propio dispositivo; `rechazada` cuando dice otra cosa; `expirada` cuando nada la probó a tiempo; `sustituida` "
+        "cuando se pidió otra cosa después.",
+        (Respuesta(200, "Una página.", ref("PaginaOrdenes")),),
+        (
+            ID,
+            Parametro("estado", "query", "Solo las que están así.", {"type": "string", "enum": list(ESTADOS)}),
+            PAGE,
+            PER_PAGE,
+        ),
+        errores=(404, 422),
+    ),
+)
+
+_DERIVA = objeto(
+    {
+        "deseado": {},
+        "reportado": {},
+        "desde": STAMP,
+        "orden": INT,
+        "estado_orden": {"type": "string", "enum": ["abierta", "rechazada", "expirada"]},
+    }
+)
+CAMPOS_CONTROL: dict[str, Any] = {
+    "deriva": {
+        "type": "object",
+        "additionalProperties": _DERIVA,
+        "description": "Lo que no está como se pidió: propiedad → qué se pidió y qué dice el dispositivo.",
+    },
+    "tiempos": objeto(
+        {
+            "estado": _MAYBE,
+            "parametros": _MAYBE,
+            "configuracion": {"type": "object", "additionalProperties": STAMP},
+        },
+        description="Cuándo cambió `estado`, cuándo llegaron los `parametros`, cuándo cambió cada clave pedida.",
+    ),
+}
+ESQUEMAS_ORDENES: dict[str, dict[str, Any]] = {
+    "Orden": objeto(
+        {
+            "id": INT,
+            "dispositivo_id": INT,
+            "version": INT,
+            "cambios": FREE,
+            "estado": {"type": "string", "enum": list(ESTADOS)},
+            "motivo": STR,
+            "causa": FREE,
+            "creada_en": STAMP,
+            "enviada_en": _MAYBE,
+            "cerrada_en": _MAYBE,
+            "expira_en": STAMP,
+        }
+    ),
+    "PaginaOrdenes": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": ref("Orden")}}),
+}
