@@ -45,6 +45,11 @@ SERIES: tuple[Serie, ...] = (
     _counter("ingesta", "reintentos", "iot_reintentos", "Batches that had to be tried again (locked, disk full)."),
     _gauge("ingesta", "en_cola", "iot_mensajes_en_cola", "Messages that wait to be stored."),
     _gauge("ingesta", "viva", "iot_ingesta_viva", "1 while the committing thread runs."),
+    _gauge("horarios", "vivo", "iot_horarios_vivo", "1 while the scheduler runs."),
+    _gauge("horarios", "guiados", "iot_horarios_dispositivos", "Devices whose schedule the backend drives."),
+    _counter("horarios", "pedidos", "iot_horarios_pedidos", "Changes that schedules asked for."),
+    _counter("horarios", "repetidos", "iot_horarios_repetidos", "Of these, asked again of a device that disagrees."),
+    _counter("horarios", "fallos", "iot_horarios_fallos", "Looks of the scheduler that failed."),
     _gauge("mqtt", "conectado", "iot_mqtt_conectado", "1 while the broker is heard."),
     _counter("mqtt", "conexiones", "iot_mqtt_conexiones", "Connections that the broker accepted."),
     _gauge(

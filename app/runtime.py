@@ -98,7 +98,12 @@ class Runtime:
         self._bus = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = Database(
-            settings.sqlalchemy_database_uri, settings.instance_path, clock, self._bus.publish, _orders(settings)
+            settings.sqlalchemy_database_uri,
+            settings.instance_path,
+            clock,
+            self._bus.publish,
+            _orders(settings),
+            _house(settings),
         )
         with self.db.reader() as conn:
             last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)
@@ -113,6 +118,8 @@ class Runtime:
             clock=clock,
         )
         self._bus.subscribe(self.hub.publish)
+        self.programador = Programador(self.db, clock)
+        self._bus.subscribe(self.programador.on_events)
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.ingest = Ingest(self.db, _limits(settings), clock, self._ack)
         app = create_app(Services(settings=settings, db=self.db, hub=self.hub, clock=clock, estado=self.estado))
@@ -128,6 +135,7 @@ class Runtime:
         except OSError as error:
             raise StartError(_port_taken(self.settings, error)) from error
         self.ingest.start()
+        self.programador.start()
         self.vencimientos.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
         gc.collect()
@@ -152,6 +160,7 @@ class Runtime:
             "base_de_datos": self._database_state(),
             "mqtt": self._mqtt_state(),
             "ingesta": {"viva": self.ingest.alive(), **self.ingest.stats()},
+            "horarios": {"vivo": self.programador.alive(), **self.programador.stats()},
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "disco": {"libre_bytes": disk.free, "total_bytes": disk.total},
@@ -197,6 +206,7 @@ class Runtime:
         if self.mqtt is not None:
             self.mqtt.pause()
         pool.apply(self.ingest.stop)
+        pool.apply(self.programador.stop)
         pool.apply(self.vencimientos.stop)
         if self.mqtt is not None:
             pool.apply(self.mqtt.stop)
@@ -270,6 +280,10 @@ def _limits(s: Settings) -> IngestLimits:
 
 def _orders(s: Settings) -> LimitesOrden:
     return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept)
+
+
+def _house(s: Settings) -> Casa:
+    return Casa(zona=s.house_timezone, latitud=s.house_latitude, longitud=s.house_longitude)
 
 
 def _mqtt_settings(s: Settings, broker: Broker) -> MqttSettings:

@@ -16,7 +16,7 @@ Parte = Mapping[str, Any]
 LOW_DISK_BYTES = 200 << 20
 LOW_DISK_SHARE = 0.02
 FULL_QUEUE = 5_000
-EARLIEST_YEAR = "2025"
+EARLIEST_YEAR = "2024"
 """A clock before the program was written is wrong; ISO text compares as time does."""
 
 _RANK: dict[Estado, int] = {"bien": 0, "degradado": 1, "mal": 2}
@@ -99,6 +99,16 @@ def _http(parte: Parte) -> Juicio:
     return Juicio("bien", f"{parte.get('conexiones', 0)} conexiones")
 
 
+def _schedules(parte: Parte) -> Juicio:
+    if not parte.get("vivo", True):
+        return Juicio("mal", "el hilo que lleva los horarios no está vivo")
+    if parte.get("sin_hora"):
+        return Juicio("degradado", "los horarios esperan a que el reloj de la máquina se ponga en hora")
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    return Juicio("bien", f"{parte.get('guiados', 0)} dispositivos siguen su horario")
+
+
 def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
     if total and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE):
@@ -116,6 +126,7 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "base_de_datos": _database,  # responde: bool, fallo: str | None
     "mqtt": _mqtt,  # conectado: bool, fallo: str | None, debilidades: list[str]
     "ingesta": _ingest,  # viva: bool, fallo: str | None, en_cola: int
+    "horarios": _schedules,  # vivo, sin_hora: bool, fallo: str | None, guiados: int
     "flujos": _streams,  # lectores: int
     "http": _http,  # conexiones, conexiones_max: int
     "disco": _disk,  # libre_bytes, total_bytes: int

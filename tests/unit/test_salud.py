@@ -42,6 +42,9 @@ def test_all_is_well():
         ("http", {"conexiones": 100, "conexiones_max": 100}, "degradado", True),
         ("disco", {"libre_bytes": 1 << 20, "total_bytes": 20 << 30}, "degradado", True),
         ("reloj", {"ahora": "1970-01-01T00:00:05Z"}, "degradado", True),
+        ("horarios", {"vivo": False}, "mal", True),
+        ("horarios", {"vivo": True, "sin_hora": True}, "degradado", True),
+        ("horarios", {"vivo": True, "fallo": "la base de datos está ocupada"}, "degradado", True),
     ],
     ids=str,
 )
