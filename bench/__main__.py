@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import fanout, ingest, kill, latency, rest, startup
+from bench import fanout, ingest, kill, latency, rest, schedules, startup
 from bench.children import ROOT, BenchError, program, sweep
 from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
@@ -26,10 +26,18 @@ CASES: dict[str, Callable[[Context], None]] = {
     "rest": rest.run,
     "arranque": startup.run,
     "muertes": kill.run,
+    "horario": schedules.run,
 }
 BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
 CALM_LOOKS, CALM_SHARE = 3, 0.08
-ALIASES = {"ingest": "ingesta", "latency": "latencia", "fanout": "abanico", "start": "arranque", "kill": "muertes"}
+ALIASES = {
+    "ingest": "ingesta",
+    "latency": "latencia",
+    "fanout": "abanico",
+    "start": "arranque",
+    "kill": "muertes",
+    "schedule": "horario",
+}
 
 
 def main(argv: list[str]) -> int:
