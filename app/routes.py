@@ -73,8 +73,8 @@ class _Routes:
         with self._db.reader() as conn:
             found = dispositivos.obtener(conn, device_id)
         if request.headers.get("If-None-Match") and request.if_none_match.contains_weak(str(found.version)):
-            return _tagged(Response(status=304), found)
-        return _tagged(json_response(device_json(found)), found)
+            return tagged(Response(status=304), found)
+        return tagged(json_response(device_json(found)), found)
 
     def logs(self, device_id: int) -> Response:
         page, per_page = parse_pagina(request.args)
@@ -100,22 +100,22 @@ class _Routes:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def actualizar(self, device_id: int) -> Response:
-        peticion = parse_cambios(_body(), device_id)
+        peticion = parse_cambios(read_body(), device_id)
         with self._db.unit_of_work(cause_of(request)) as uow:
             antes = dispositivos.obtener(uow.conn, device_id)
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
-            found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=_if_match(antes.version))
+            found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=matching_version(antes.version))
         extra = ',"mensaje":"Dispositivo actualizado"'
         if peticion.ignorados:
             extra += f',"ignorados":{json.dumps(peticion.ignorados, ensure_ascii=False, separators=(",", ":"))}'
-        return _tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
+        return tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
 
     def reclamar(self) -> Response:
-        return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(_body()))
+        return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(read_body()))
 
     def agregar(self) -> Response:
-        answer = self._write("Dispositivo agregado", 201, dispositivos.agregar, parse_alta(_body()))
+        answer = self._write("Dispositivo agregado", 201, dispositivos.agregar, parse_alta(read_body()))
         answer.headers["Location"] = f"/dispositivos/{answer.get_json()['id']}"
         return answer
 
@@ -161,7 +161,8 @@ def _array(devices: Iterable[Dispositivo]) -> Response:
     return json_response(f"[{','.join(map(device_json, devices))}]")
 
 
-def _body() -> dict[str, Any]:
+def read_body() -> dict[str, Any]:
+    """The object in the request's body."""
     return read_json_object(
         request.get_data(cache=False),
         content_type=request.headers.get("Content-Type"),
@@ -169,13 +170,14 @@ def _body() -> dict[str, Any]:
     )
 
 
-def _tagged(answer: Response, device: Dispositivo) -> Response:
+def tagged(answer: Response, device: Dispositivo) -> Response:
+    """The answer with the device's version as its ``ETag``."""
     answer.headers["ETag"] = f'"{device.version}"'
     answer.headers["Cache-Control"] = "no-cache"
     return answer
 
 
-def _if_match(version: int) -> int | None:
+def matching_version(version: int) -> int | None:
     """The version that ``If-Match`` allows, None when it allows any. A weak tag never matches (RFC 9110 §13.1.1)."""
     if request.headers.get("If-Match") is None:
         return None
