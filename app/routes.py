@@ -100,7 +100,7 @@ class _Routes:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def actualizar(self, device_id: int) -> Response:
-        peticion = parse_cambios(read_body(), device_id)
+        peticion = parse_cambios(body(), device_id)
         with self._db.unit_of_work(cause_of(request)) as uow:
             antes = dispositivos.obtener(uow.conn, device_id)
             if peticion.serial_number not in (None, antes.serial_number):
@@ -112,10 +112,10 @@ class _Routes:
         return tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
 
     def reclamar(self) -> Response:
-        return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(read_body()))
+        return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(body()))
 
     def agregar(self) -> Response:
-        answer = self._write("Dispositivo agregado", 201, dispositivos.agregar, parse_alta(read_body()))
+        answer = self._write("Dispositivo agregado", 201, dispositivos.agregar, parse_alta(body()))
         answer.headers["Location"] = f"/dispositivos/{answer.get_json()['id']}"
         return answer
 
@@ -161,7 +161,7 @@ def _array(devices: Iterable[Dispositivo]) -> Response:
     return json_response(f"[{','.join(map(device_json, devices))}]")
 
 
-def read_body() -> dict[str, Any]:
+def body() -> dict[str, Any]:
     """The object in the request's body."""
     return read_json_object(
         request.get_data(cache=False),
