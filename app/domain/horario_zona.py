@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,8 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 FIRST, LAST = -10 * 366 * DAY, 7_258_118_400
 """Schedules speak from 1959-12-24 until 2200-01-01 and say nothing outside."""
 
-UTC_ZONE = ZoneInfo("UTC")
+UTC_ZONE = ZoneInfo.from_file(BytesIO(b"TZif" + bytes(35) + b"\1\0\0\0\4" + bytes(6) + b"UTC\0"), key="UTC")
+"""UTC also on a machine without a time zone database (RFC 9636 §3: one type of local time, no transitions)."""
 _NAME = re.compile(r"[A-Za-z0-9_+\-]{1,32}(/[A-Za-z0-9_+\-]{1,32}){0,3}")
 
 

@@ -21,6 +21,7 @@ from app.domain.horario import (
     saltar_siguiente,
     validar,
 )
+from app.domain.horario_zona import UTC_ZONE
 
 MADRID = Casa("Europe/Madrid", 40.4168, -3.7038, (date(2026, 12, 25),))
 NIGHT = [{"dias": ["lunes"], "inicio": "22:00", "fin": "06:00"}]
@@ -200,6 +201,13 @@ def test_the_devices_zone_wins_over_the_houses() -> None:
     assert estado_deseado({"horarios": NIGHT, "zona": "America/Caracas"}, local("2026-11-23T22:30"), MADRID) is False
     assert plan(horarios=NIGHT, zona="Marte/Base").zona == "Europe/Madrid"
     assert plan(Casa("Nowhere"), horarios=NIGHT).zona == "UTC"
+
+
+def test_utc_needs_no_time_zone_database() -> None:
+    """A machine without one starts, and its schedules go by UTC."""
+    moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert moment.astimezone(UTC_ZONE).isoformat() == "2026-07-01T12:00:00+00:00"
+    assert datetime(2099, 1, 1, tzinfo=UTC_ZONE) == datetime(2099, 1, 1, tzinfo=UTC)
 
 
 def test_sun_windows_follow_the_sun_and_never_run_into_the_next_day_by_the_season() -> None:
