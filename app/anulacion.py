@@ -15,6 +15,7 @@ from app.domain.horario_tipos import Casa
 
 ANULACION = "anulacion"
 HORARIO = "horario"
+MAX_FIN = timedelta(days=366)
 CLAVES = ("horarios", "excepciones", "festivos", "zona", "saltar")
 """Of the configuration: what makes the schedule, beside the mode and the override."""
 
@@ -69,8 +70,8 @@ def ajustar(
 def _override(c: dict[str, Any], pedido: bool, plazo: Plazo, ahora: datetime, hogar: Casa) -> dict[str, Any]:
     plan = horario.compilar(sin(c), hogar)
     fin = plazo.fin(ahora)
-    if fin is not None and fin <= ahora:
-        _no_time(plazo, "ya ha pasado")
+    if fin is not None and not ahora < fin <= ahora + MAX_FIN:
+        _no_time(plazo, "ya ha pasado" if fin <= ahora else "está a más de un año")
     if plan is None:
         _no_time(plazo, "el dispositivo no tiene un horario que anular")
         return c

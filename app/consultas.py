@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.domain.aviso import ESTADOS, FiltroAvisos
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.orden import ESTADOS as ESTADOS_ORDEN
+from app.domain.periodo import Periodo
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ PER_PAGE = 50
 MAX_PER_PAGE = 200
 MAX_TEXT = 200
 
+FIRST_YEAR, LAST_YEAR = 1971, 2198
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2})?)?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 _TRUE_FALSE = {"true": True, "false": False}
 _YES_NO = {**_TRUE_FALSE, "1": True, "0": False, "": False}
@@ -98,6 +102,29 @@ def parse_filtro_avisos(args: Mapping[str, str]) -> FiltroAvisos:
     if estado is not None and estado not in ESTADOS:
         raise _wrong("estado", f"debe ser {', '.join(ESTADOS)}")
     return FiltroAvisos(estado, _positive(args, "dispositivo", 1) if args.get("dispositivo") else None)
+
+
+def parse_periodo(args: Mapping[str, str]) -> Periodo:
+    """``desde`` and ``hasta``: instants, local times, or dates, of which the last is included.
+
+    Raises:
+        DatosInvalidos: one of them is no time between 1970 and 2199.
+    """
+    return Periodo(_moment(args, "desde", days=0), _moment(args, "hasta", days=1))
+
+
+def _moment(args: Mapping[str, str], name: str, *, days: int) -> datetime | None:
+    """An ISO 8601 time, naive when it has no offset; of a date the beginning of the day ``days`` after it."""
+    text = args.get(name, "").strip().replace(" ", "+")  # a plus that was not escaped
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text) if _TIME.fullmatch(text) else None
+    except ValueError:
+        found = None
+    if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise _wrong(name, "debe ser una fecha (2026-11-24) o un instante (2026-11-24T07:00:00Z)")
+    return found if len(text) > len("2026-11-24") else found + timedelta(days=days)
 
 
 def _wrong(campo: str, mensaje: str) -> DatosInvalidos:

@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import CAMPOS_CONTROL, EJEMPLO_TIEMPOS, ESQUEMAS_ORDENES, OPERACIONES_ORDENES
 from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
 
@@ -203,6 +204,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         curl="curl -N",
     ),
     *OPERACIONES_ORDENES,
+    *OPERACIONES_HORARIO,
     *OPERACIONES_AVISOS,
     Operacion(
         "GET",
@@ -325,12 +327,12 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
             ref("Dispositivo"),
             {
                 "type": "object",
-                "properties": {"mensaje": STR, "ignorados": {"type": "array", "items": STR}},
+                "properties": {"mensaje": STR, "ignorados": {"type": "array", "items": STR}, "avisos": AVISOS_HORARIO},
                 "required": ["mensaje"],
             },
         ]
     },
-    "Hecho": objeto({"mensaje": STR, "id": INT}),
+    "Hecho": {**objeto({"mensaje": STR, "id": INT, "avisos": AVISOS_HORARIO}), "required": ["mensaje", "id"]},
     "PaginaLogs": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": _LOG}}),
     "PaginaRechazados": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": _REJECTED}}),
     "Salud": objeto(
@@ -350,4 +352,4 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
     },
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
-ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_AVISOS
+ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO

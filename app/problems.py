@@ -96,6 +96,7 @@ _STATUS: dict[type[DomainError], int] = {
     de.DispositivoNotDetected: 404,
     de.DispositivoYaReclamado: 409,
     de.SerialDuplicado: 409,
+    de.HorarioNoAplicable: 409,
     de.SerialRequerido: 400,
     de.DatosInvalidos: 422,
     de.VersionConflict: 412,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from app import dispositivos, historial, ordenes
+from app import dispositivos, historial, horarios, ordenes
 from app.consultas import parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
 from app.domain.dispositivo import dump_object
@@ -17,12 +17,13 @@ from app.representacion import device_json
 from app.schemas import another_identity, parse_alta, parse_cambios, parse_reclamo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from werkzeug.datastructures import ETags
 
     from app.db import UnitOfWork
     from app.domain.dispositivo import Dispositivo
+    from app.domain.peticiones import Alta, Reclamo
     from app.historial import Pagina
     from app.servicios import Services
 
@@ -106,10 +107,11 @@ class _Routes:
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
             found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=matching_version(antes.version))
+            remarks = _remarks(uow, found, peticion.cambios.configuracion)
         extra = ',"mensaje":"Dispositivo actualizado"'
         if peticion.ignorados:
             extra += f',"ignorados":{json.dumps(peticion.ignorados, ensure_ascii=False, separators=(",", ":"))}'
-        return tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
+        return tagged(json_response(f"{device_json(found)[:-1]}{extra}{remarks}}}"), found)
 
     def reclamar(self) -> Response:
         return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(body()))
@@ -120,11 +122,12 @@ class _Routes:
         return answer
 
     def _write(
-        self, mensaje: str, status: int, verb: Callable[[UnitOfWork, Any], Dispositivo], asked: object
+        self, mensaje: str, status: int, verb: Callable[[UnitOfWork, Any], Dispositivo], asked: Alta | Reclamo
     ) -> Response:
         with self._db.unit_of_work(cause_of(request)) as uow:
             found = verb(uow, asked)
-        return json_response(f'{{"mensaje":"{mensaje}","id":{found.id}}}', status)
+            remarks = _remarks(uow, found, asked.configuracion)
+        return json_response(f'{{"mensaje":"{mensaje}","id":{found.id}{remarks}}}', status)
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -159,6 +162,12 @@ def paged(pagina: Pagina[Any], item: Callable[[Any], str]) -> Response:
 
 def _array(devices: Iterable[Dispositivo]) -> Response:
     return json_response(f"[{','.join(map(device_json, devices))}]")
+
+
+def _remarks(uow: UnitOfWork, device: Dispositivo, sent: Mapping[str, Any] | None) -> str:
+    """The linter's remarks as a member of the answer; nothing, when there are none."""
+    found = horarios.revision(uow, device, sent)
+    return f',"avisos":{json.dumps(found, ensure_ascii=False, separators=(",", ":"))}' if found else ""
 
 
 def body() -> dict[str, Any]:

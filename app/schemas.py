@@ -26,9 +26,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.domain.errors import DatosInvalidos, ErrorCampo, SerialRequerido
+from app.domain.horario import validar
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
 from app.problems import Problem, ProblemError
+from app.schemas_plazo import SUN_PATTERN, Durante, Instante, is_sun_time, one_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -99,8 +101,8 @@ def _printable(value: str) -> str:
 
 
 def _hora(value: str) -> str:
-    if _HORA.fullmatch(value) is None:
-        raise _fail("hora", "debe ser una hora HH:MM entre 00:00 y 23:59")
+    if _HORA.fullmatch(value) is None and not is_sun_time(value):
+        raise _fail("hora", "debe ser una hora HH:MM entre 00:00 y 23:59, o amanecer o atardecer ± minutos")
     return value
 
 
@@ -116,7 +118,9 @@ def _dia(value: str) -> str:
     return value
 
 
-_HORA_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$", "examples": ["07:00"]})
+_HORA_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": f"^(([01]?[0-9]|2[0-3]):[0-5][0-9]|{SUN_PATTERN})$", "examples": ["07:00"]}
+)
 Hora = Annotated[str, AfterValidator(_hora), _HORA_SCHEMA]
 Dia = Annotated[str, AfterValidator(_dia), WithJsonSchema({"type": "string", "examples": ["lunes", "todos"]})]
 Encendido = Annotated[bool, BeforeValidator(_switch), _SWITCH_SCHEMA]
@@ -248,6 +252,8 @@ class CuerpoCambios(_Body):
     estado: Estado | None = Field(
         None, description="`activo` o `inactivo`. Según el modo manda este campo o `encendido`; el otro se deduce."
     )
+    hasta: Instante | None = Field(None, description="Hasta cuándo se aparta del horario lo que se pide.")
+    durante_s: Durante | None = Field(None, description="Durante cuántos segundos se aparta, hasta una semana.")
 
 
 EDITABLE = frozenset(CuerpoCambios.model_fields)
@@ -270,7 +276,7 @@ def parse_reclamo(body: Mapping[str, Any]) -> Reclamo:
         SerialRequerido: it names no serial.
         DatosInvalidos: a field breaks its rule.
     """
-    model = _validated(CuerpoReclamo, _with_serial(body))
+    model = validated(CuerpoReclamo, _with_serial(body))
     return Reclamo(_required(model.serial_number), *_texts(model), _configuracion(body, model.configuracion))
 
 
@@ -281,7 +287,7 @@ def parse_alta(body: Mapping[str, Any]) -> Alta:
         SerialRequerido: it names no serial.
         DatosInvalidos: a field breaks its rule.
     """
-    model = _validated(CuerpoAlta, _with_serial(body))
+    model = validated(CuerpoAlta, _with_serial(body))
     configuracion = _configuracion(body, model.configuracion)
     if model.encendido is not None:
         configuracion = {**(configuracion or {}), "encendido": model.encendido}
@@ -297,7 +303,7 @@ def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
     """
     if not body:
         raise ProblemError(Problem(400, "json_invalido", "Datos JSON inválidos o faltantes", "El objeto viene vacío"))
-    model = _validated(CuerpoCambios, body)
+    model = validated(CuerpoCambios, body)
     sent_id = body.get("id")
     if sent_id is not None and (isinstance(sent_id, bool) or sent_id != device_id):
         raise another_identity("id")
@@ -308,6 +314,8 @@ def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
         _configuracion(body, model.configuracion),
         model.encendido,
         None if unknown else model.estado,
+        one_end(model.hasta, model.durante_s),
+        model.durante_s,
     )
     return PeticionCambios(cambios, tuple(ignorados), body.get("serial_number"))
 
@@ -342,12 +350,19 @@ def _configuracion(body: Mapping[str, Any], model: Configuracion | None) -> dict
     if model is None:
         return None
     sent = dict(body["configuracion"])
+    if errores := validar(sent):
+        raise DatosInvalidos(errores)
     if "encendido" in sent:
         sent["encendido"] = model.encendido
     return sent
 
 
-def _validated(kind: type[M], body: Mapping[str, Any]) -> M:
+def validated(kind: type[M], body: Mapping[str, Any]) -> M:
+    """The body as a model.
+
+    Raises:
+        DatosInvalidos: a field breaks its rule.
+    """
     try:
         return kind.model_validate(body)
     except ValidationError as error:
@@ -378,7 +393,10 @@ _MESSAGES = {
     "float_type": "debe ser un número",
     "finite_number": "debe ser un número finito",
     "greater_than": "debe ser mayor que {gt}",
+    "greater_than_equal": "debe ser al menos {ge}",
     "less_than_equal": "no puede pasar de {le}",
+    "too_long": "no puede tener más de {max_length} elementos",
+    "extra_forbidden": "no se conoce",
     "list_type": "debe ser una lista",
     "dict_type": "debe ser un objeto",
     "model_type": "debe ser un objeto",

@@ -95,6 +95,13 @@ class VersionConflict(DomainError):
         super().__init__()
 
 
+class HorarioNoAplicable(DomainError):
+    """The backend does not drive this device's schedule, or there is nothing in it to act on."""
+
+    codigo = "horario_no_aplicable"
+    mensaje = "El horario de este dispositivo no lo lleva este programa"
+
+
 class StorageBusy(DomainError):
     """The database is locked by somebody else; try again."""
 
