@@ -54,7 +54,7 @@ def _simular_parser() -> Parser:
     add("--duracion", type=number(0.1, 1e9), metavar="S", help="termina pasados estos segundos (nunca)")
     add("--semilla", metavar="TEXTO", help="misma semilla, mismos seriales y valores (al azar)")
     add("--plantillas", type=Path, metavar="RUTA", help="archivo o carpeta de plantillas JSON en lugar del catálogo")
-    add("--fallo", action="append", default=[], metavar="TIPO[:prob=P][:dispositivos=N]",
+    add("--fallo", action="append", default=[], metavar="TIPO[=S][:prob=P][:dispositivos=N]",
         help=f"fallo a propósito, se puede repetir: {', '.join(DEFAULT_PROB)}")  # fmt: skip
     _add_connection(parser)
     return parser

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulator.catalogue import Kind
     from simulator.faults import DeviceFaults
 
+Rejection = dict[str, Any]
 MODERN, LEGACY = "moderno", "legado"
 _INTERVAL_MIN_S, _INTERVAL_MAX_S = 0.05, 3600.0
 
@@ -43,12 +44,17 @@ class Spec:
 
 
 class Device:
-    """One device's inside. Not thread-safe: a device belongs to one thread at a time."""
+    """One device's inside. Not thread-safe: a device belongs to one thread at a time.
+
+    ``version`` is that of the desired configuration that it obeyed last; its reports echo it (modern devices only).
+    """
 
     def __init__(
         self, spec: Spec, seed: object, *, intervalo: float | None = None, faults: DeviceFaults | None = None
     ) -> None:
         self.serial = spec.serial
+        self.version: int | None = None
+        self._driven = spec.estilo != LEGACY
         self.configuracion = spec.kind.default_configuracion()
         if intervalo is not None:
             self.configuracion["intervalo_envio"] = intervalo
@@ -70,24 +76,41 @@ class Device:
 
     @property
     def on_schedule(self) -> bool:
-        modo = self.configuracion.get("modo")
-        return isinstance(modo, str) and plain(modo) == "horario"
+        """Whether it is to follow its own clockwork: a modern device never does, the backend drives it."""
+        return not self._driven and _wants_schedule(self.configuracion)
 
     def apply(self, configuracion: dict[str, Any]) -> None:
         """Take over ``encendido``, ``modo``, ``horarios``, ``intervalo_envio``; what makes no sense is left as it was.
 
-        In ``horario`` mode ``encendido`` is left to ``follow_schedule``.
+        A legacy device in ``horario`` mode leaves ``encendido`` to ``follow_schedule``; a modern one obeys it always.
         """
+        self.encendido, self._interval = self._asked(configuracion)
         self.configuracion = dict(configuracion)
-        interval = configuracion.get("intervalo_envio")
-        if isinstance(interval, int | float) and not isinstance(interval, bool) and math.isfinite(interval):
-            self._interval = min(max(float(interval), _INTERVAL_MIN_S), _INTERVAL_MAX_S)
-        encendido = configuracion.get("encendido")
-        if not self.on_schedule and isinstance(encendido, bool):
-            self.encendido = encendido
+
+    def treatment(self, configuracion: dict[str, Any]) -> str | None:
+        """The fault that meets this order, ``None`` when it is obeyed; one that changes nothing always is."""
+        if self._faults is None or self._asked(configuracion) == (self.encendido, self._interval):
+            return None
+        return self._faults.treatment()
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which ``lento`` is late."""
+        return self._faults.delay if self._faults is not None else 0.0
+
+    def dead(self, now: float) -> bool:
+        """Whether ``muere`` has come about; ``now`` in monotonic seconds."""
+        return self._faults is not None and self._faults.dead(now)
+
+    def blinks(self, now: float) -> bool:
+        """Whether ``parpadea`` cuts its connection now."""
+        return self._faults is not None and self._faults.blinks(now)
 
     def follow_schedule(self, local: datetime) -> bool:
-        """In ``horario`` mode, be as the schedule says at local time ``local``; ``True`` when that flipped it."""
+        """In ``horario`` mode, be as the schedule says at local time ``local``; ``True`` when that flipped it.
+
+        A modern device never is: the backend drives it.
+        """
         wanted = is_on(self.configuracion.get("horarios"), local) if self.on_schedule else None
         if wanted is None or wanted == self.encendido:
             return False
@@ -100,13 +123,31 @@ class Device:
         self._walk.step()
         return self.reports(now)
 
-    def reports(self, now: float) -> list[bytes]:
-        """The same without a new measurement, as after an order."""
+    def reports(self, now: float, rechazo: Rejection | None = None) -> list[bytes]:
+        """The same without a new measurement, as after an order; ``rechazo`` (version, motivo) says it was refused."""
         values = self._walk.values(encendido=self.encendido)
         if self._faults is None:
-            return [self._payload(values)]
-        return self._faults.mangle(self._payload(self._faults.distort(values, self._walk.rules)), now)
+            return [self._payload(values, rechazo)]
+        return self._faults.mangle(self._payload(self._faults.distort(values, self._walk.rules), rechazo), now)
 
-    def _payload(self, values: dict[str, Any]) -> bytes:
-        report = {"serial_number": self.serial, "estado": self.estado, "parametros": values}
+    def _asked(self, configuracion: dict[str, Any]) -> tuple[bool, float]:
+        """``encendido`` and the interval in seconds that the configuration asks for."""
+        encendido, interval = configuracion.get("encendido"), configuracion.get("intervalo_envio")
+        if not isinstance(interval, int | float) or isinstance(interval, bool) or not math.isfinite(interval):
+            interval = self._interval
+        if not isinstance(encendido, bool) or (not self._driven and _wants_schedule(configuracion)):
+            encendido = self.encendido
+        return encendido, min(max(float(interval), _INTERVAL_MIN_S), _INTERVAL_MAX_S)
+
+    def _payload(self, values: dict[str, Any], rechazo: Rejection | None) -> bytes:
+        report: dict[str, Any] = {"serial_number": self.serial, "estado": self.estado, "parametros": values}
+        if self.version is not None:
+            report["version"] = self.version
+        if rechazo is not None:
+            report["rechazo"] = rechazo
         return json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _wants_schedule(configuracion: dict[str, Any]) -> bool:
+    modo = configuracion.get("modo")
+    return isinstance(modo, str) and plain(modo) == "horario"

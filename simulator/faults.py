@@ -1,6 +1,10 @@
 """Faults on purpose: which devices misbehave, how, and how often.
 
-Written on the command line as ``TIPO[:prob=P][:dispositivos=N|N%|PREFIJO|SERIAL|todos][:segundos=S]``.
+Written on the command line as ``TIPO[=S][:prob=P][:dispositivos=N|N%|PREFIJO|SERIAL|todos][:segundos=S]``; ``=S`` right
+after the kind is short for ``segundos=S``, and ``muere`` takes ``vuelve=S`` too. What is struck is a report
+(``valor-atascado``, ``silencio``, ``duplicados``, ``desorden``, ``basura``), an order (``rechaza``, ``desobedece``,
+``lento``) or the device's life (``parpadea``, ``muere``). Legacy devices have no connection to lose and no way to
+refuse: ``parpadea`` and ``lento`` leave them alone, and ``rechaza`` is ``desobedece``.
 """
 
 from __future__ import annotations
@@ -16,8 +20,12 @@ if TYPE_CHECKING:
     from simulator.parameters import ParameterRule, Value
     from simulator.stats import Stats
 
-DEFAULT_PROB = {"valor-atascado": 1.0, "silencio": 0.05, "duplicados": 0.1, "desorden": 0.1, "basura": 0.1}
-_SILENCE_S = 30.0
+REFUSES, DISOBEYS, SLOW, BLINKS, DIES = "rechaza", "desobedece", "lento", "parpadea", "muere"
+DEFAULT_PROB = {
+    "valor-atascado": 1.0, "silencio": 0.05, "duplicados": 0.1, "desorden": 0.1, "basura": 0.1,
+    DISOBEYS: 1.0, REFUSES: 1.0, SLOW: 1.0, BLINKS: 1.0, DIES: 1.0,
+}  # fmt: skip
+_DEFAULT_SECONDS = {"silencio": 30.0, SLOW: 3.0, BLINKS: 20.0, DIES: 60.0}
 
 
 class FalloInvalido(ValueError):
@@ -26,12 +34,18 @@ class FalloInvalido(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One ``--fallo``: ``tipo`` strikes the chosen devices with probability ``prob`` at each report."""
+    """One ``--fallo``: ``tipo`` strikes the chosen devices with probability ``prob``.
+
+    At each report, each order, each ``segundos`` (``parpadea``) or once (``muere``: after ``segundos``, to come back
+    ``vuelve`` seconds later and die again, or never when that is ``None``). ``segundos`` is also the length of a
+    silence and the delay of a slow device.
+    """
 
     tipo: str
     prob: float
     dispositivos: str = "todos"
-    segundos: float = _SILENCE_S
+    segundos: float = 0.0
+    vuelve: float | None = None
 
     def chosen(self, serials: Sequence[str], rng: random.Random) -> set[str]:
         """The serials that this fault strikes; a number or percentage is drawn with ``rng``."""
@@ -48,18 +62,25 @@ class Fault:
 def parse_fault(text: str) -> Fault:
     """Read one ``--fallo``; raises ``FalloInvalido``."""
     tipo, *options = text.split(":")
+    tipo, equals, seconds = tipo.partition("=")
     if tipo not in DEFAULT_PROB:
         raise FalloInvalido(f"fallo desconocido «{tipo}»; los conocidos son {', '.join(DEFAULT_PROB)}")
-    values = {"prob": str(DEFAULT_PROB[tipo]), "dispositivos": "todos", "segundos": str(_SILENCE_S)}
-    for option in options:
+    values = {"prob": str(DEFAULT_PROB[tipo]), "dispositivos": "todos", "segundos": str(_DEFAULT_SECONDS.get(tipo, 0))}
+    for option in [f"segundos={seconds}", *options] if equals else options:
         name, equals, value = option.partition("=")
-        if name not in values or not equals or not value:
-            raise FalloInvalido(f"opción «{option}» de --fallo {tipo}: se esperaba prob=, dispositivos= o segundos=")
+        if (name not in values and (tipo, name) != (DIES, "vuelve")) or not equals or not value:
+            known = ", ".join(f"{known}=" for known in values)
+            raise FalloInvalido(f"opción «{option}» de --fallo {tipo}: se esperaba una de {known}")
         values[name] = value
     prob = _number(tipo, "prob", values["prob"])
     if not 0 <= prob <= 1:
         raise FalloInvalido(f"--fallo {tipo}: prob debe estar entre 0 y 1")
-    return Fault(tipo, prob, values["dispositivos"], max(_number(tipo, "segundos", values["segundos"]), 0))
+    vuelve = _seconds(tipo, "vuelve", values["vuelve"]) if "vuelve" in values else None
+    return Fault(tipo, prob, values["dispositivos"], _seconds(tipo, "segundos", values["segundos"]), vuelve)
+
+
+def _seconds(tipo: str, name: str, text: str) -> float:
+    return max(_number(tipo, name, text), 0.0)
 
 
 def _number(tipo: str, name: str, text: str) -> float:
@@ -98,6 +119,45 @@ class DeviceFaults:
         self._stuck = False
         self._silent_until = 0.0
         self._held: bytes | None = None
+        self._born: float | None = None
+        self._mortal = self._strikes(DIES)
+        self._next_blink = 0.0
+
+    def treatment(self) -> str | None:
+        """What becomes of an order: ``rechaza``, ``desobedece``, ``lento``, or ``None``: it is obeyed."""
+        return next((tipo for tipo in (REFUSES, DISOBEYS, SLOW) if self._strikes(tipo)), None)
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which a slow device obeys late."""
+        return self._faults[SLOW].segundos
+
+    def dead(self, now: float) -> bool:
+        """Whether its time is over at ``now`` (monotonic seconds); its life begins when it is first asked."""
+        age = now - self._life_begins(now)
+        if not self._mortal:
+            return False
+        fault = self._faults[DIES]
+        if fault.vuelve is not None:
+            age %= max(fault.segundos + fault.vuelve, 1e-9)
+        return age >= fault.segundos
+
+    def blinks(self, now: float) -> bool:
+        """Whether it loses its connection at ``now`` (monotonic seconds)."""
+        fault = self._faults.get(BLINKS)
+        if fault is None:
+            return False
+        due = self._next_blink or self._life_begins(now) + fault.segundos
+        if now < due:
+            self._next_blink = due
+            return False
+        self._next_blink = now + fault.segundos
+        return self._strikes(BLINKS)
+
+    def _life_begins(self, now: float) -> float:
+        if self._born is None:
+            self._born = now
+        return self._born
 
     def distort(self, values: dict[str, Value], rules: Sequence[ParameterRule]) -> dict[str, Value]:
         """Values as reported: once struck, the first parameter stays stuck out of its range."""

@@ -71,7 +71,7 @@ class Fleet:
         self._pool = Pool(
             [LegacyDevice(device, world, now + n / _LEGACY_STARTS_PER_S) for n, device in enumerate(legacy)], self.stats
         )
-        clients = [ModernDevice(device, broker, self.stats, local_time) for device in modern]
+        clients = [ModernDevice(device, broker, self.stats) for device in modern]
         loops = min(-(-len(clients) // _PER_LOOP), _LOOPS_MAX)
         self._loops = [Loop(clients[n::loops], broker, self.stats, f"sim-moderno-{n}") for n in range(loops)]
 

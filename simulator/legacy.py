@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.backend import Backend, RespuestaHttp
 from simulator.broker import Broker, explain, publish_once
+from simulator.faults import DISOBEYS, REFUSES
 from simulator.gate import Gate
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class LegacyDevice:
         return min(self._next_report, self._next_poll)
 
     def step(self, now: float) -> None:
+        if self._device.dead(now):
+            self._next_report = self._next_poll = now + 1
+            return
         if now >= self._next_poll:
             self._next_poll = now + POLL_S
             before = self._device.estado, self._device.interval
@@ -99,12 +103,19 @@ class LegacyDevice:
         configuracion = backend.device(device_id).get("configuracion")
         self._world.stats.add("consultas")
         if isinstance(configuracion, dict) and configuracion:
-            self._device.apply(configuracion)
+            self._take(configuracion)
         flipped = self._device.follow_schedule(self._world.local_time())
         if flipped or self._unconfirmed:
             self._unconfirmed = True
             self._tell(backend, device_id)
             self._unconfirmed = False
+
+    def _take(self, configuracion: dict[str, Any]) -> None:
+        """Obey; a legacy device that refuses has no way to say so."""
+        if self._device.treatment(configuracion) in (REFUSES, DISOBEYS):
+            self._world.stats.add("desobedecidas")
+        else:
+            self._device.apply(configuracion)
 
     def _tell(self, backend: Backend, device_id: int) -> None:
         """The PUT of WIRE section 2; repeated at the next poll when it failed."""

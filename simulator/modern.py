@@ -1,45 +1,63 @@
-"""Modern devices: their own topic at QoS 1, a persistent session, a last will, a desired configuration to obey."""
+"""Modern devices: their own topic at QoS 1, a persistent session, a last will, a desired configuration to obey.
+
+They keep no schedule: the backend publishes what they are to be at each transition. Their reports prove what they obey.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 
 from simulator.broker import refusal
+from simulator.faults import DISOBEYS, REFUSES, SLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from simulator.broker import Broker
-    from simulator.device import Device
+    from simulator.device import Device, Rejection
     from simulator.stats import Stats
 
 KEEPALIVE_S = 60
 _UNSENT_MAX = 20
 _UNACKED_MAX = 50
+_MOTIVO = "el dispositivo no puede hacerlo ahora"
+
+
+class Order(NamedTuple):
+    """A desired configuration as it came; ``version`` is ``None`` when somebody other than the backend sent it."""
+
+    version: int | None
+    configuracion: dict[str, Any]
 
 
 class ModernDevice:
-    """One modern device and its paho client, all of it driven by one loop thread."""
+    """One modern device and its paho client, all of it driven by one loop thread.
 
-    def __init__(self, device: Device, broker: Broker, stats: Stats, local_time: Callable[[], datetime]) -> None:
+    ``urgent``: something has to be reported at once. ``order_due``: monotonic time at which a slow device wants
+    ``obey_late`` to be called. ``dead``: it wants no connection. ``on_purpose``: it cut its last one itself.
+    """
+
+    def __init__(self, device: Device, broker: Broker, stats: Stats) -> None:
         self._device = device
         self._stats = stats
-        self._local_time = local_time
         self._version = 0
+        self._late: Order | None = None
+        self._refusal: Rejection | None = None
         self._unsent: deque[bytes] = deque()
         self._reports: set[int] = set()
         self._goodbye: mqtt.MQTTMessageInfo | None = None
         self.online = False
         self.refused = False
         self.urgent = False
+        self.order_due: float | None = None
+        self.dead = False
+        self.on_purpose = False
         base = f"dispositivos/{device.serial}/"
         self._topic_estado, self._topic_disponible = base + "estado", base + "disponible"
         self._topic_configuracion = base + "configuracion"
@@ -60,20 +78,34 @@ class ModernDevice:
         return self._device.interval
 
     def report(self, now: float) -> None:
-        """Measure and report; while the broker is away the newest 20 reports wait."""
-        self._device.follow_schedule(self._local_time())
-        self._send(self._device.next_reports(now))
+        """Measure and report; while the broker is away the newest 20 reports wait, while the device is dead none."""
+        if not self.dead:
+            self._send(self._device.next_reports(now))
 
     def report_order(self, now: float) -> None:
-        """Say at once what an order, or the schedule, has made of the device."""
+        """Say at once what an order has made of the device, or that it is refused."""
         self.urgent = False
-        self._send(self._device.reports(now))
+        rechazo, self._refusal = self._refusal, None
+        self._send(self._device.reports(now, rechazo))
 
-    def follow_schedule(self) -> None:
-        """Between two reports: has the schedule flipped the device?"""
-        if self._device.on_schedule and self._device.follow_schedule(self._local_time()):
-            self._stats.add("cambios_por_horario")
-            self.urgent = True
+    def obey_late(self, now: float) -> None:
+        """Obey the order that a slow device has kept waiting, if it is due."""
+        if self._late is not None and self.order_due is not None and now >= self.order_due:
+            self._stats.add("lentas")
+            self._obey(self._late)
+
+    def misbehave(self, now: float) -> None:
+        """Die, come back to life or lose the connection, as its faults say: without goodbye, the last will speaks."""
+        before, self.dead = self.dead, self._device.dead(now)
+        blinks = self._device.blinks(now)
+        if self.dead and not before:
+            self._stats.add("muertes")
+        elif not blinks or self.dead:
+            return
+        else:
+            self._stats.add("parpadeos")
+        self.on_purpose = True
+        self.drop()
 
     def say_goodbye(self) -> None:
         """Publish ``offline`` ourselves: a broker does not send the last will of who leaves politely."""
@@ -86,7 +118,7 @@ class ModernDevice:
         return not self.online or self._goodbye is None or self._goodbye.is_published()
 
     def drop(self) -> None:
-        """Forget a connection whose handling raised; paho would handle the same packet for ever and cannot be told."""
+        """Close without goodbye; also when handling a packet raised, for paho would handle it again for ever."""
         self.online = False
         self.client._sock_close()
 
@@ -147,24 +179,46 @@ class ModernDevice:
     def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
         """A desired configuration; an empty one says the backend has deleted the device: versions start again."""
         if not message.payload:
-            self._version = 0
+            self._version, self._device.version = 0, None
+            self._late = self.order_due = None
             return
         order = _order(message.payload)
         if order is None:
             self._stats.failed("ordenes_malas", "llegó una configuración que no es un objeto JSON")
             return
-        version, configuracion = order
-        if version is not None and version < self._version:
-            self._stats.add("ordenes_viejas")
-            return
-        self._version = self._version if version is None else version
-        self._device.apply(configuracion)
-        self._device.follow_schedule(self._local_time())
+        if order.version is not None:
+            if order.version < self._version:
+                self._stats.add("ordenes_viejas")
+                return
+            self._version = order.version
+        self._take(order)
+
+    def _take(self, order: Order) -> None:
+        """Obey, or do what the device's faults make of it; the newest order is the one that counts."""
+        self._late = self.order_due = None
+        match self._device.treatment(order.configuracion):
+            case tipo if tipo == REFUSES:
+                self._stats.add("rechazadas")
+                if order.version is not None:
+                    self._refusal = {"version": order.version, "motivo": _MOTIVO}
+                    self.urgent = True
+            case tipo if tipo == DISOBEYS:
+                self._stats.add("desobedecidas")
+            case tipo if tipo == SLOW:
+                self._late, self.order_due = order, time.monotonic() + self._device.delay
+            case _:
+                self._obey(order)
+
+    def _obey(self, order: Order) -> None:
+        self._late = self.order_due = self._refusal = None
+        self._device.apply(order.configuracion)
+        if order.version is not None:
+            self._device.version = order.version
         self._stats.add("ordenes")
         self.urgent = True
 
 
-def _order(payload: bytes | bytearray) -> tuple[int | None, dict[str, Any]] | None:
+def _order(payload: bytes | bytearray) -> Order | None:
     try:
         configuracion = json.loads(payload)
     except (ValueError, RecursionError):
@@ -172,4 +226,4 @@ def _order(payload: bytes | bytearray) -> tuple[int | None, dict[str, Any]] | No
     if not isinstance(configuracion, dict):
         return None
     version = configuracion.pop("version", None)
-    return (version if type(version) is int else None), configuracion
+    return Order(version if type(version) is int else None, configuracion)

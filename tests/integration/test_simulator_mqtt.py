@@ -130,19 +130,6 @@ def test_an_order_given_while_the_device_was_away_waits_for_it(mosquitto: Mosqui
     watcher.publish(topic, b"", retain=True)
 
 
-def test_a_schedule_flips_a_modern_device_which_says_so(mosquitto: Mosquitto, watcher: Cliente) -> None:
-    """Within a second or so, not at the next report."""
-    horarios = {"diario": [["00:00", "off"]]}
-    with fleet(mosquitto, light("LGT0HORARIO1"), intervalo=3600) as house:
-        state = "dispositivos/LGT0HORARIO1/estado"
-        assert report_of(watcher, state)["estado"] == "activo"
-        watcher.publish(
-            "dispositivos/LGT0HORARIO1/configuracion", {"modo": "horario", "horarios": horarios, "version": 1}
-        )
-        assert report_of(watcher, state)["estado"] == "inactivo"
-        assert house.stats["ordenes"] == 1
-
-
 def test_both_styles_survive_a_broker_that_restarts(own_parts: Parts) -> None:
     """Modern devices keep their newest reports for it, legacy ones count their losses, and both go on by themselves."""
     broker = own_parts.mosquitto()

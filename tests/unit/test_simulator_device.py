@@ -17,8 +17,8 @@ NOON = datetime(2026, 11, 23, 12, 0)
 WINDOW = [{"dias": ["todos"], "inicio": "11:00", "fin": "13:00"}]
 
 
-def light() -> Device:
-    return Device(Spec("LGT0AAAAAAAA", LUZ, "moderno"), 1)
+def light(estilo: str = "moderno") -> Device:
+    return Device(Spec("LGT0AAAAAAAA", LUZ, estilo), 1)
 
 
 def test_the_report_is_the_wire_object() -> None:
@@ -39,15 +39,33 @@ def test_manual_mode_obeys_encendido_and_interval() -> None:
     assert (device.estado, device.interval) == ("activo", 2.5)
 
 
-def test_schedule_mode_obeys_the_clock() -> None:
+def test_a_legacy_device_in_schedule_mode_obeys_the_clock() -> None:
     """``encendido`` does not switch it then; a flip is told once."""
-    device = light()
+    device = light("legado")
     device.apply({"modo": "HORARIO", "encendido": False, "horarios": WINDOW})
     assert device.estado == "activo"
     assert device.follow_schedule(NOON) is False
     assert device.follow_schedule(NOON.replace(hour=14)) is True
     assert (device.estado, device.configuracion["encendido"]) == ("inactivo", False)
     assert device.follow_schedule(NOON.replace(hour=15)) is False
+
+
+def test_a_modern_device_in_schedule_mode_obeys_the_backend() -> None:
+    """``encendido`` switches it in every mode, its own clock never does."""
+    device = light()
+    device.apply({"modo": "horario", "encendido": False, "horarios": WINDOW})
+    assert (device.estado, device.follow_schedule(NOON), device.estado) == ("inactivo", False, "inactivo")
+    device.apply({"modo": "horario", "encendido": True, "horarios": []})
+    assert (device.estado, device.follow_schedule(NOON.replace(hour=14)), device.estado) == ("activo", False, "activo")
+
+
+def test_a_report_echoes_the_version_and_says_what_is_refused() -> None:
+    """Both beside the three keys, and only when there is something to say."""
+    device = light()
+    device.version = 7
+    report = b'{"serial_number":"LGT0AAAAAAAA","estado":"activo","parametros":{},"version":7'
+    assert device.next_reports(0.0) == [report + b"}"]
+    assert device.reports(0.0, {"version": 8, "motivo": "no"}) == [report + b',"rechazo":{"version":8,"motivo":"no"}}']
 
 
 @pytest.mark.parametrize("nonsense", ["10", True, None, float("nan"), float("inf"), [], {}])
