@@ -1,0 +1,137 @@
+"""The manual override: asking a device that follows a schedule to be otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.domain.errors import DatosInvalidos
+from tests.support.horarios import HorarioHouse, at
+
+LAMP = "LGT0AAAAAAAA"
+DAY = [{"inicio": "07:00", "fin": "09:00"}, {"inicio": "19:00", "fin": "22:00"}]
+NOON = at("2026-11-23T12:00:00")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Any:
+    with HorarioHouse(tmp_path, NOON) as house:
+        house.scheduled(LAMP, DAY)
+        house.tick()
+        yield house
+
+
+def override(house: HorarioHouse) -> Any:
+    return house.device(LAMP).configuracion.get("anulacion")
+
+
+@pytest.mark.parametrize("ask", [{"encendido": True}, {"estado": "activo"}, {"configuracion": {"encendido": True}}])
+def test_an_ask_against_the_schedule_lasts_until_its_next_transition(house: HorarioHouse, ask: dict[str, Any]) -> None:
+    """On at noon: on until 19:00, when the schedule says on itself; off at 22:00 as always."""
+    house.ask(LAMP, **ask)
+    assert override(house)["hasta"] == "2026-11-23T19:00:00Z"
+    house.until(at("2026-11-23T21:59:00"))
+    assert house.on(LAMP)
+    house.until(at("2026-11-23T22:00:00"))
+    assert not house.on(LAMP)
+    assert override(house) is None  # the write that ended it cleared what was over
+
+
+def test_for_a_given_time(house: HorarioHouse) -> None:
+    """For an hour, then as the schedule says."""
+    house.ask(LAMP, encendido=True, durante_s=3600)
+    house.until(NOON + timedelta(minutes=59))
+    assert house.on(LAMP)
+    house.until(NOON + timedelta(minutes=60))
+    assert not house.on(LAMP)
+
+
+def test_until_an_instant_past_transitions(house: HorarioHouse) -> None:
+    """Off until tomorrow at eight, the evening's window included."""
+    house.ask(LAMP, encendido=False, hasta=at("2026-11-24T08:00:00"))
+    house.until(at("2026-11-24T07:59:00"))
+    assert not any('"tipo":"horario"' in causa for _, causa in house.orders(LAMP))
+    house.until(at("2026-11-24T08:00:00"))
+    assert house.on(LAMP)
+
+
+def test_asking_what_the_schedule_says_ends_it(house: HorarioHouse) -> None:
+    """On and off again at noon: the schedule rules as if nothing had been."""
+    house.ask(LAMP, encendido=True)
+    house.ask(LAMP, encendido=False)
+    assert override(house) is None
+    house.until(at("2026-11-23T19:00:00"))
+    assert house.on(LAMP)
+
+
+def test_null_cancels(house: HorarioHouse) -> None:
+    """``{"anulacion": null}``: the schedule rules at once; the key stays null, so that no late report revives it."""
+    house.ask(LAMP, encendido=True)
+    stale = house.device(LAMP).configuracion
+    house.ask(LAMP, configuracion={"anulacion": None})
+    house.tick()
+    assert not house.on(LAMP)
+    house.say(LAMP, estado="activo", configuracion=stale)  # under way when it was cancelled
+    house.tick()
+    assert override(house) is None
+    assert not house.on(LAMP)
+
+
+def test_survives_a_restart(house: HorarioHouse) -> None:
+    """It is in the configuration, not in a thread's memory."""
+    house.ask(LAMP, encendido=True)
+    house.restart()
+    house.until(NOON + timedelta(hours=3))
+    assert house.on(LAMP)
+
+
+def test_the_whole_object_sent_back_keeps_it(house: HorarioHouse) -> None:
+    """A client that reads the device, changes its name and sends all of it back changes no override."""
+    house.ask(LAMP, encendido=True, durante_s=600)
+    before = override(house)
+    d = house.device(LAMP)
+    house.ask(LAMP, nombre="Farol", configuracion=d.configuracion, estado=d.estado)
+    assert override(house) == before
+
+
+def test_editing_the_schedule_is_no_override(house: HorarioHouse) -> None:
+    """New slots with an ``encendido`` beside them: the new schedule rules."""
+    house.ask(LAMP, configuracion={"horarios": [{"inicio": "13:00", "fin": "14:00"}], "encendido": True})
+    assert override(house) is None
+    house.tick()
+    assert not house.on(LAMP)
+
+
+def test_switching_to_the_mode_is_no_override(house: HorarioHouse) -> None:
+    """From manual and on to ``horario``: off, as it says."""
+    house.ask(LAMP, configuracion={"modo": "manual"}, encendido=True)
+    house.ask(LAMP, configuracion={"modo": "horario"}, encendido=True)
+    house.tick()
+    assert not house.on(LAMP)
+    assert override(house) is None
+
+
+def test_a_legacy_device_has_none(tmp_path: Path) -> None:
+    """It flips itself with a PUT (WIRE §2); that is what it is, not an override."""
+    with HorarioHouse(tmp_path, NOON) as house:
+        house.scheduled(LAMP, DAY, own=False)
+        house.ask(LAMP, configuracion={"modo": "horario"}, encendido=True, estado="activo")
+        assert "anulacion" not in house.device(LAMP).configuracion
+        with pytest.raises(DatosInvalidos):
+            house.ask(LAMP, encendido=False, durante_s=60)
+
+
+@pytest.mark.parametrize("fields", [{"hasta": at("2026-11-23T11:00:00")}, {"hasta": at("2099-01-01T00:00:00")}])
+def test_an_end_that_makes_no_sense(house: HorarioHouse, fields: dict[str, Any]) -> None:
+    """In the past, or in another century: refused, naming the field."""
+    with pytest.raises(DatosInvalidos, match="hasta"):
+        house.ask(LAMP, encendido=True, **fields)
+
+
+def test_a_time_without_an_ask(house: HorarioHouse) -> None:
+    """For an hour, but what?"""
+    with pytest.raises(DatosInvalidos, match="durante_s"):
+        house.ask(LAMP, nombre="Farol", durante_s=3600)
