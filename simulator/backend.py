@@ -65,6 +65,17 @@ class Backend:
     def reclamar(self, reclamo: dict[str, Any]) -> dict[str, Any]:
         return self._object("POST", "/dispositivos/reclamar", reclamo)
 
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """What a GET lists, as a bare array or as the ``data`` of a page."""
+        answer = self._call("GET", path)
+        found = answer.get("data") if isinstance(answer, dict) else answer
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise RespuestaHttp(502, "se esperaba una lista de objetos JSON")
+        return found
+
+    def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._object("POST", path, body)
+
     def close(self) -> None:
         """Close the connections of all threads, which must have ended."""
         while self._connections:

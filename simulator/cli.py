@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,11 @@ from simulator.args import Parser, number
 from simulator.backend import Backend
 from simulator.broker import Broker
 from simulator.catalogue import KINDS, Kind, kind_of
+from simulator.demo import prepare_demo
 from simulator.device import Spec
 from simulator.faults import DEFAULT_PROB, FalloInvalido, parse_fault
 from simulator.fleet import Fleet, make_specs
-from simulator.house import SEED, claim_demo, demo_specs
+from simulator.house import SEED, claim_demo, demo_faults, demo_specs
 from simulator.qr import SERIAL_RE, qr_text, save_png, save_svg, terminal_text
 from simulator.status import Status
 from simulator.templates import PlantillaInvalida, load_templates
@@ -184,16 +186,16 @@ def _until_signal() -> Iterator[threading.Event]:
 
 def demo_main(argv: list[str]) -> int:
     """The demo house, quiet, until a signal or until the process that started it is gone. 0, or 1 with a reason."""
-    parser = Parser("./iot --demo", "La casa de demostración: ocho dispositivos, siempre los mismos.")
+    parser = Parser("./iot --demo", "La casa de demostración: doce dispositivos, siempre los mismos.")
     _add_connection(parser)
-    parser.add_argument("--reclamar", action="store_true", help="reclama algunos con nombres de una casa")
+    parser.add_argument("--reclamar", action="store_true", help="los reclama, menos dos, y prepara la casa")
     options = parser.parse_args(argv)
     try:
         broker, backend = _broker(options), _backend(options)
     except Imposible as err:
         print(f"./iot --demo: {err}", file=sys.stderr)
         return 2
-    with _until_signal() as stop, Fleet(demo_specs(), broker, backend, seed=SEED):
+    with _until_signal() as stop, Fleet(demo_specs(), broker, backend, seed=SEED, faults=demo_faults()):
         claims: threading.Thread | None = None
         if options.reclamar and backend is not None:
             claims = threading.Thread(target=_claim, args=(backend, stop), name="sim-reclamos", daemon=True)
@@ -208,9 +210,14 @@ def demo_main(argv: list[str]) -> int:
 
 
 def _claim(backend: Backend, stop: threading.Event) -> None:
+    def say(words: str) -> None:
+        print(f"./iot --demo: {words}", file=sys.stderr, flush=True)
+
     trouble = claim_demo(backend, stop)
     if trouble:
-        print(f"./iot --demo: {trouble}", file=sys.stderr)
+        say(trouble)
+    if not stop.is_set():
+        prepare_demo(backend, datetime.now(), say)  # noqa: DTZ005  a schedule is laid in local time
 
 
 def qr_main(argv: list[str]) -> int:

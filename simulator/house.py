@@ -1,35 +1,64 @@
-"""The small house of ``./iot --demo``: always the same serial numbers, both styles, pleasant names."""
+"""The small house of ``./iot --demo``: always the same serial numbers, both styles, pleasant names, a few misfits."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.backend import Backend, RespuestaHttp
-from simulator.catalogue import kind_of, make_serial
+from simulator.catalogue import Kind, kind_of, make_serial
 from simulator.device import LEGACY, MODERN, Spec
+from simulator.faults import Fault, parse_fault
 
 if TYPE_CHECKING:
     import threading
 
 SEED = "casa de demostración"
-# (prefix, style, name, claimed by --reclamar): two are left to be discovered and claimed by whoever tries the demo.
-_HOUSE = (
-    ("TMP0", LEGACY, "Temperatura del salón", True),
-    ("LGT0", LEGACY, "Luz de la cocina", True),
-    ("MOV0", LEGACY, "Movimiento del pasillo", True),
-    ("CO20", MODERN, "Aire del dormitorio", True),
-    ("PLG0", MODERN, "Enchufe de la lavadora", True),
-    ("FAN0", MODERN, "Ventilador del estudio", True),
-    ("SHD0", MODERN, "Persiana del dormitorio", False),
-    ("CAM0", MODERN, "Cámara de la entrada", False),
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A device of the house. Without a room it is left to be discovered and claimed by whoever tries the demo."""
+
+    prefix: str
+    estilo: str
+    nombre: str
+    habitacion: str = ""
+    fallos: tuple[str, ...] = ()
+
+
+COCINA, AIRE, VENTILADOR = "Luz de la cocina", "Aire del dormitorio", "Ventilador del estudio"
+PASILLO, LAMPARA, RIEGO = "Luz del pasillo", "Lámpara del dormitorio", "Riego del jardín"
+# Stickers printed from the demo stay true: the order gives the serials, so new devices come last.
+HOUSE = (
+    Place("TMP0", LEGACY, "Temperatura del salón", "Salón"),
+    Place("LGT0", LEGACY, COCINA, "Cocina"),
+    Place("MOV0", LEGACY, "Movimiento del pasillo", "Pasillo"),
+    Place("CO20", MODERN, AIRE, "Dormitorio"),
+    Place("PLG0", MODERN, "Enchufe de la lavadora", "Cocina"),
+    Place("FAN0", MODERN, VENTILADOR, "Estudio"),
+    Place("SHD0", MODERN, "Persiana del dormitorio"),
+    Place("CAM0", MODERN, "Cámara de la entrada"),
+    Place("LGT0", MODERN, PASILLO, "Pasillo"),
+    Place("LGT0", MODERN, LAMPARA, "Dormitorio", ("lento=3",)),
+    Place("TMP0", MODERN, "Temperatura del balcón", "Balcón", ("muere=120:vuelve=180",)),
+    Place("RGD0", MODERN, RIEGO, "Jardín", ("rechaza:prob=0.5", "desobedece")),
 )
 
 
 def demo_specs() -> list[Spec]:
+    """The devices, in the order of ``HOUSE``."""
     rng = random.Random(SEED)
+    return [Spec(make_serial(p.prefix, rng), _kind(p.prefix), p.estilo, p.nombre) for p in HOUSE]
+
+
+def demo_faults() -> list[Fault]:
+    """What is wrong with some of them: one is slow, one vanishes for minutes, one refuses or does not listen."""
     return [
-        Spec(make_serial(prefix, rng), kind_of(prefix), estilo, nombre) for prefix, estilo, nombre, _claimed in _HOUSE
+        replace(parse_fault(text), dispositivos=spec.serial)
+        for spec, place in zip(demo_specs(), HOUSE, strict=True)
+        for text in place.fallos
     ]
 
 
@@ -39,7 +68,7 @@ def claim_demo(backend: Backend, stop: threading.Event) -> str:
     Devices that were claimed before stay as they are. Returns "" or what went wrong (Spanish); gives up when ``stop``
     is set.
     """
-    waiting = [spec for spec, row in zip(demo_specs(), _HOUSE, strict=True) if row[3]]
+    waiting = [spec for spec, place in zip(demo_specs(), HOUSE, strict=True) if place.habitacion]
     trouble = ""
     while waiting and not stop.wait(0.5):
         trouble = ""
@@ -55,3 +84,11 @@ def claim_demo(backend: Backend, stop: threading.Event) -> str:
                 trouble = "" if err.status == 409 else str(err)
             waiting.remove(spec)
     return trouble
+
+
+def _kind(prefix: str) -> Kind:
+    """The catalogue's, but livelier air: within minutes it crosses what the demo's rule watches."""
+    kind = kind_of(prefix)
+    if prefix != "CO20":
+        return kind
+    return replace(kind, parametros=tuple(replace(rule, variacion=80) for rule in kind.parametros))

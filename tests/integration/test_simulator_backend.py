@@ -94,7 +94,7 @@ def test_garbage_from_the_house_is_rejected_and_the_backend_lives(backend: Backe
 
 
 def test_the_demo_house(backend: Backend, tmp_path: Path) -> None:
-    """Eight devices, six of them claimed with their names; a second start changes nothing; it ends with SIGTERM."""
+    """Twelve devices, ten of them claimed with their names and prepared; a second start changes none of that."""
     options = ["--broker", f"127.0.0.1:{backend.mqtt_port}", "--backend", f"http://127.0.0.1:{backend.port}"]
     specs = demo_specs()
     for run in range(2):
@@ -102,13 +102,24 @@ def test_the_demo_house(backend: Backend, tmp_path: Path) -> None:
         demo = Proceso("demo", [*DEMO, *options, "--reclamar"], tmp_path / f"demo-{run}.log")
         try:
             wait_until(lambda before=before: all(_seen(backend, specs)[s] > before[s] for s in before), 15)
-            for spec in specs[:6]:
+            for spec in (*specs[:6], *specs[8:]):
                 backend.wait_device(spec.serial, nombre=spec.nombre, modelo=spec.kind.modelo, reclamado=True)
-            assert not any(backend.http.device(spec.serial)["reclamado"] for spec in specs[6:])
+            assert not any(backend.http.device(spec.serial)["reclamado"] for spec in specs[6:8])
+            lamp = backend.wait_device(specs[9].serial, timeout=15, estado="inactivo")
+            driven = backend.wait_device(specs[8].serial)["configuracion"]
+            assert (driven["modo"], len(driven["horarios"])) == ("horario", 24)
+            assert lamp["configuracion"]["encendido"] is False
+            wait_until(lambda demo=demo: _prepared(backend) or "se deja" in demo.log(), 10, "rooms, scene and rule")
             assert demo.terminate() == 0
         finally:
             demo.kill()
-        assert demo.log() == ""
+        assert all(line.startswith("./iot --demo: ") and "se deja" in line for line in demo.log().splitlines())
+
+
+def _prepared(backend: Backend) -> bool:
+    """Whether each of these lists has something."""
+    answers = [backend.http.get(path) for path in ("/habitaciones", "/escenas", "/reglas")]
+    return all(answer.status == 200 and answer.json for answer in answers)
 
 
 def _seen(backend: Backend, specs: list[Spec]) -> dict[str, str]:

@@ -70,6 +70,7 @@ def test_the_demo_house_is_always_the_same() -> None:
 DEMO_SERIALS = [
     "TMP0T3MADCBT", "LGT0E8AF0M7Z", "MOV035DBKD5R", "CO20UNX6YXVT",
     "PLG0EII8NGAM", "FAN0BR3K7S7C", "SHD0458HJ43G", "CAM0GLE85OKE",
+    "LGT08O8ALOVJ", "LGT0YUI2ONLM", "TMP0QPRC5EGZ", "RGD09IM5WZS4",
 ]  # fmt: skip
 
 GOOD: dict[str, Any] = {
