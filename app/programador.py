@@ -178,14 +178,16 @@ class Programador:
         with self._lock:
             changed, self._changed = self._changed, set()
             reload, self._reload = self._reload, False
-        due = self._everybody(now) if reload else sorted(changed | self._due(now))
-        done = 0
+        done, due = 0, sorted(changed)
         try:
+            due = self._everybody(now) if reload else sorted(changed | self._due(now))
+            reload = False
             for done in range(0, len(due), SLICE):
                 self._look_at(due[done : done + SLICE], now)
         except BaseException:
             with self._lock:
                 self._changed.update(due[done:])
+                self._reload = self._reload or reload
             raise
         return self._wait(self._clock.now())
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.domain.dispositivo import load_object
+from app.domain.errors import StorageBusy
 from app.domain.horario import estado_deseado
 from app.domain.horario_tipos import Casa
 from tests.support.horarios import HorarioHouse, at
@@ -221,3 +222,26 @@ def test_the_mode_invariant_holds(tmp_path: Path) -> None:
             d = getattr(event, "dispositivo", None)
             if d is not None and "encendido" in (c := load_object(d.configuracion_json)):
                 assert (d.estado == "activo") is c["encendido"]
+
+
+@pytest.mark.parametrize("part", ["reader", "unit_of_work"])
+def test_a_locked_database_makes_it_late_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """What could not be read or written is done by the next look, the first one after a start included."""
+    with HorarioHouse(tmp_path, at("2026-11-23T08:00:00")) as house:
+        house.scheduled(LAMP, DAY)
+        house.restart()
+        house.programador.tick()  # the clock is known to be good; the schedule is not looked at twice
+        house.ask(LAMP, configuracion={"horarios": [{"inicio": "10:00", "fin": "11:00"}]})
+        house.set_house(zona="Europe/Paris")  # everything is read again
+
+        def locked(*_: object) -> object:
+            raise StorageBusy
+
+        with monkeypatch.context() as patch:
+            patch.setattr(house.db, part, locked)
+            for _ in range(3):
+                with pytest.raises(StorageBusy):
+                    house.programador.tick()
+        assert house.on(LAMP)
+        house.tick()
+        assert not house.on(LAMP)  # 09:00 in Paris
