@@ -15,6 +15,7 @@ from app.domain.errors import StorageBusy
 from app.domain.horario import estado_deseado
 from app.domain.horario_tipos import Casa
 from tests.support.horarios import HorarioHouse, at
+from tests.support.nucleo import fast_folder
 
 LAMP = "LGT0AAAAAAAA"
 DAY = [{"inicio": "07:00", "fin": "09:00"}, {"inicio": "19:30", "fin": "23:00"}]
@@ -83,11 +84,11 @@ def test_a_house_through_a_clock_change(tmp_path: Path, zona: str, night: str, c
         assert sum(a is not b for a, b in pairwise(seen)) == changes
 
 
-def test_a_restart_at_each_minute(tmp_path: Path) -> None:
+def test_a_restart_at_each_minute() -> None:
     """However the program is restarted, right after it every device is as its schedule says."""
     busy = [{"inicio": f"{h:02}:{m:02}", "fin": f"{h:02}:{m + 9:02}"} for h in range(24) for m in (3, 21, 44)]
     start = at("2026-11-23T00:00:00")
-    with HorarioHouse(tmp_path, start) as house:
+    with fast_folder() as folder, HorarioHouse(Path(folder), start) as house:
         configuracion = house.scheduled(LAMP, busy).configuracion
         for minute in range(24 * 60):
             house.set_clock(start + timedelta(minutes=minute))

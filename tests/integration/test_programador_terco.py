@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.programador import BACKOFF_S, MAX_ASKS
 from tests.support.horarios import HorarioHouse, at
+from tests.support.nucleo import fast_folder
 
 LAMP = "LGT0AAAAAAAA"
 DAY = [{"inicio": "07:00", "fin": "22:00"}]
@@ -19,9 +20,9 @@ def asked(house: HorarioHouse) -> int:
     return sum('"tipo":"horario"' in causa for _, causa in house.orders(LAMP))
 
 
-def test_a_stubborn_device_is_asked_a_bounded_number_of_times(tmp_path: Path) -> None:
+def test_a_stubborn_device_is_asked_a_bounded_number_of_times() -> None:
     """It reports every 5 s that it is off: asked again later and later, at most 8 times until the next transition."""
-    with HorarioHouse(tmp_path, at("2026-11-23T06:59:00")) as house:
+    with fast_folder() as folder, HorarioHouse(Path(folder), at("2026-11-23T06:59:00")) as house:
         house.scheduled(LAMP, DAY)
         house.until(at("2026-11-23T07:00:00"))
         seen = []
@@ -104,10 +105,10 @@ def test_a_device_that_is_first_heard_in_a_window(tmp_path: Path) -> None:
         assert house.on(LAMP)
 
 
-def test_two_thousand_devices(tmp_path: Path) -> None:
+def test_two_thousand_devices() -> None:
     """2,000 devices with 4 slots each: all planned in a second of CPU, a boundary of all in slices of 100 devices."""
     four = [{"inicio": f"{h:02}:00", "fin": f"{h + 2:02}:30"} for h in (1, 7, 13, 19)]
-    with HorarioHouse(tmp_path, at("2026-11-23T06:59:00")) as house:
+    with fast_folder() as folder, HorarioHouse(Path(folder), at("2026-11-23T06:59:00")) as house:
         for n in range(2000):
             house.scheduled(f"LGT0{n:08}", four)
         house.restart()
