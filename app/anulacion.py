@@ -62,6 +62,7 @@ def ajustar(
     if plazo.campo and pedido is None:
         _no_time(plazo, "necesita saber si encendido o apagado")
     if pedido is None or uow.causa.tipo == HORARIO or _about_schedule(antes, sent):
+        _no_time(plazo, "no se puede a la vez que se cambia el horario")
         return _cleared(merged, uow.now)
     hogar = casa.leer(uow.conn, uow.casa).casa
     return _override(_cleared(merged, uow.now), pedido, plazo, uow.now, hogar)

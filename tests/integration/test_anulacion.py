@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from app import dispositivos
+from app.domain.causa import Causa
 from app.domain.errors import DatosInvalidos
+from app.domain.peticiones import Cambios
 from tests.support.horarios import HorarioHouse, at
 
 LAMP = "LGT0AAAAAAAA"
@@ -135,3 +138,33 @@ def test_a_time_without_an_ask(house: HorarioHouse) -> None:
     """For an hour, but what?"""
     with pytest.raises(DatosInvalidos, match="durante_s"):
         house.ask(LAMP, nombre="Farol", durante_s=3600)
+
+
+@pytest.mark.parametrize("change", [{"horarios": []}, {"zona": "Europe/Madrid"}, {"anulacion": None, "saltar": []}])
+def test_a_time_beside_an_edit_of_the_schedule(house: HorarioHouse, change: dict[str, Any]) -> None:
+    """Both at once could mean two things: refused, and nothing is changed."""
+    before = house.device(LAMP)
+    with pytest.raises(DatosInvalidos, match="durante_s"):
+        house.ask(LAMP, configuracion=change, encendido=True, durante_s=60)
+    assert house.device(LAMP) == before
+
+
+def test_a_scene_is_an_override_too(house: HorarioHouse) -> None:
+    """Whoever asks, but the schedule itself."""
+    with house.db.unit_of_work(Causa("escena", id=1, nombre="Cine")) as uow:
+        dispositivos.actualizar(uow, house.device(LAMP).id, Cambios(estado="activo"), if_match=None)
+    assert override(house)["encendido"] is True
+    house.until(at("2026-11-23T18:59:00"))
+    assert house.on(LAMP)
+
+
+def test_nothing_is_put_aside_where_there_is_no_schedule(tmp_path: Path) -> None:
+    """In the mode without slots a switch is just a switch; until when is refused."""
+    with HorarioHouse(tmp_path, NOON) as house:
+        house.scheduled(LAMP, [])
+        house.ask(LAMP, encendido=True)
+        assert override(house) is None
+        house.until(NOON + timedelta(days=1))
+        assert house.on(LAMP)
+        with pytest.raises(DatosInvalidos, match="hasta"):
+            house.ask(LAMP, encendido=False, hasta=NOON + timedelta(days=2))
