@@ -25,7 +25,8 @@ def test_an_update_is_the_rest_object_with_its_event_last_of_the_old_fields():
             'id: abc-7\ndata: {"id":1,"serial_number":"TMP0603IF1WD","nombre":"Salón ñ","tipo":"generico",'
             '"modelo":"desconocido","descripcion":"","estado":"desconocido","parametros":{"t":21.5},"configuracion":{},'
             '"reclamado":false,"event":"device_update","version":1,"creado_en":"2026-11-23T14:00:00.000000Z",'
-            '"actualizado_en":"2026-11-23T14:00:00.000000Z","visto_en":"X"}\n\n'
+            '"actualizado_en":"2026-11-23T14:00:00.000000Z","visto_en":"X",'
+            '"deriva":{},"tiempos":{"estado":null,"parametros":null,"configuracion":{}}}\n\n'
         ).encode()
     )
 
