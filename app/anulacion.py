@@ -63,9 +63,9 @@ def ajustar(
         _no_time(plazo, "necesita saber si encendido o apagado")
     if pedido is None or uow.causa.tipo == HORARIO or _about_schedule(antes, sent):
         _no_time(plazo, "no se puede a la vez que se cambia el horario")
-        return _cleared(merged, uow.now)
+        return horario.limpiar(merged, uow.now)
     hogar = casa.leer(uow.conn, uow.casa).casa
-    return _override(_cleared(merged, uow.now), pedido, plazo, uow.now, hogar)
+    return _override(horario.limpiar(merged, uow.now), pedido, plazo, uow.now, hogar)
 
 
 def _override(c: dict[str, Any], pedido: bool, plazo: Plazo, ahora: datetime, hogar: Casa) -> dict[str, Any]:
@@ -95,13 +95,6 @@ def _already(c: dict[str, Any], pedido: bool, ahora: datetime, hogar: Casa) -> b
 def sin(configuracion: dict[str, Any]) -> dict[str, Any]:
     """A configuration without its override."""
     return {k: v for k, v in configuracion.items() if k != ANULACION}
-
-
-def _cleared(configuracion: dict[str, Any], ahora: datetime) -> dict[str, Any]:
-    """Without what is over. A key that goes stays as null: the device must be told that it has gone, or its next report
-    brings it back."""
-    kept = horario.limpiar(configuracion, ahora)
-    return {k: kept.get(k) for k in configuracion} if kept is not configuracion else kept
 
 
 def _about_schedule(antes: Dispositivo, sent: dict[str, Any]) -> bool:

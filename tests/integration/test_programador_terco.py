@@ -39,6 +39,7 @@ def test_a_stubborn_device_is_asked_a_bounded_number_of_times() -> None:
         assert asked(house) == MAX_ASKS
         house.until(at("2026-11-24T07:00:00"))
         assert asked(house) == MAX_ASKS + 1  # a new transition, a new start
+        assert house.programador.stats()["fallos"] == 0
 
 
 def test_a_silent_device_is_asked_once_and_when_it_comes_back(tmp_path: Path) -> None:
