@@ -79,6 +79,7 @@ def _override(c: dict[str, Any], pedido: bool, plazo: Plazo, ahora: datetime, ho
     nivel = plan.nivel(ahora)
     if nivel is None or nivel.encendido is pedido:
         if fin is None:
+            # Null, not gone: the device is told so, and a report that was under way does not bring it back.
             return c if c.get(ANULACION) is None else {**c, ANULACION: None}
     elif fin is None and _already(c, pedido, ahora, hogar):
         return c
