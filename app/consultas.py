@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 PER_PAGE = 50
 MAX_PER_PAGE = 200
 MAX_TEXT = 200
+MAX_ESPERAR_S = 30
 
 FIRST_YEAR, LAST_YEAR = 1971, 2198
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2})?)?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 _TRUE_FALSE = {"true": True, "false": False}
 _YES_NO = {**_TRUE_FALSE, "1": True, "0": False, "": False}
@@ -74,6 +76,20 @@ def parse_estado_orden(args: Mapping[str, str]) -> str | None:
     if text and text not in ESTADOS_ORDEN:
         raise _wrong("estado", f"debe ser {', '.join(ESTADOS_ORDEN[:-1])} o {ESTADOS_ORDEN[-1]}")
     return text or None
+
+
+def parse_esperar(args: Mapping[str, str]) -> float | None:
+    """For how many seconds to wait for the proof of an order; None: not at all, and nothing is told of it.
+
+    Raises:
+        DatosInvalidos: not a number from 0 to 30.
+    """
+    text = args.get("esperar")
+    if text is None:
+        return None
+    if _SECONDS.fullmatch(text) is None or float(text) > MAX_ESPERAR_S:
+        raise _wrong("esperar", f"debe ser un número de segundos, de 0 a {MAX_ESPERAR_S}")
+    return float(text)
 
 
 def parse_stream(args: Mapping[str, str], last_event_id: str | None) -> PeticionStream:

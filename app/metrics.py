@@ -79,6 +79,7 @@ SERIES: tuple[Serie, ...] = (
     _counter("http", "rechazadas_conexion", "iot_http_conexiones_rechazadas", "Connections refused for want of room."),
     _counter("http", "fallos_accept", "iot_http_fallos_accept", "Times that accept() failed (out of descriptors)."),
     _counter("http", "lectores_lentos", "iot_http_lectores_lentos", "Connections closed for not reading their answer."),
+    _gauge("esperas", "ocupadas", "iot_esperas", "Requests that wait for the proof of an order."),
     _gauge("http", "bytes_por_enviar", "iot_http_bytes_por_enviar", "Bytes that wait for a peer to read them."),
 )
 

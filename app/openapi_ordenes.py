@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.consultas import MAX_ESPERAR_S
 from app.domain.orden import ESTADOS
 from app.openapi_base import (
     FREE,
@@ -20,6 +21,17 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+
+ESPERAR = Parametro(
+    "esperar",
+    "query",
+    "Segundos que se espera a que el dispositivo lo pruebe. La respuesta llega en cuanto se sabe, como tarde entonces.",
+    {"type": "number", "minimum": 0, "maximum": MAX_ESPERAR_S},
+)
+CAMPOS_PRUEBA: dict[str, Any] = {
+    "resultado": {**STR, "description": "Solo con `esperar`: qué ocurrió, en una frase."},
+    "orden": {"description": "Solo con `esperar`: la orden, o null.", "anyOf": [ref("Orden"), {"type": "null"}]},
+}
 
 _MAYBE = {"type": ["string", "null"], "format": "date-time"}
 EJEMPLO_TIEMPOS = {

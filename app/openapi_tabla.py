@@ -24,7 +24,14 @@ from app.openapi_base import (
     ref,
 )
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
-from app.openapi_ordenes import CAMPOS_CONTROL, EJEMPLO_TIEMPOS, ESQUEMAS_ORDENES, OPERACIONES_ORDENES
+from app.openapi_ordenes import (
+    CAMPOS_CONTROL,
+    CAMPOS_PRUEBA,
+    EJEMPLO_TIEMPOS,
+    ESPERAR,
+    ESQUEMAS_ORDENES,
+    OPERACIONES_ORDENES,
+)
 from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
 
 _RECLAMADO = Parametro("reclamado", "query", "Solo los reclamados (`true`) o los que no (`false`).", TRUE_FALSE)
@@ -142,7 +149,8 @@ OPERACIONES: tuple[Operacion, ...] = (
         "Cambia lo que se envía; `configuracion` se mezcla con la actual. En modo `manual` manda `encendido` y "
         "`estado` se deduce; en modo `horario`, al revés. Lo que no se puede cambiar se ignora y "
         "se nombra en `ignorados`. "
-        "Con `If-Match` el cambio solo se hace si nadie se adelantó.",
+        "Con `If-Match` el cambio solo se hace si nadie se adelantó. Con `esperar` la respuesta llega cuando el "
+        "dispositivo lo prueba (o lo rechaza, o pasa el tiempo) y dice en `resultado` y `orden` qué ocurrió.",
         (
             Respuesta(
                 200,
@@ -151,7 +159,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 ejemplo={**_DEVICE_OFF, "mensaje": "Dispositivo actualizado"},
             ),
         ),
-        (ID, Parametro("If-Match", "header", "Versión sobre la que se hace el cambio.", {"type": "string"})),
+        (ID, Parametro("If-Match", "header", "Versión sobre la que se hace el cambio.", {"type": "string"}), ESPERAR),
         cuerpo=CuerpoCambios,
         ejemplo={"configuracion": {"modo": "manual", "encendido": False}},
         errores=(400, 404, 412, 413, 415, 422, 503, 507),
@@ -327,7 +335,12 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
             ref("Dispositivo"),
             {
                 "type": "object",
-                "properties": {"mensaje": STR, "ignorados": {"type": "array", "items": STR}, "avisos": AVISOS_HORARIO},
+                "properties": {
+                    "mensaje": STR,
+                    "ignorados": {"type": "array", "items": STR},
+                    "avisos": AVISOS_HORARIO,
+                    **CAMPOS_PRUEBA,
+                },
                 "required": ["mensaje"],
             },
         ]

@@ -166,6 +166,17 @@ def abiertas_de(conn: Connection, device_id: int) -> list[Orden]:
     return [Orden(*row) for row in conn.execute(query, {"d": device_id})]
 
 
+def en_curso(uow: UnitOfWork, device_id: int, props: Iterable[str]) -> int | None:
+    """The order that this unit made for a device, else the newest open one that asks for any of ``props``."""
+    made = creada(uow, device_id)
+    if made is not None:
+        return made
+    asked = set(props)
+    return next(
+        (o.id for o in reversed(abiertas_de(uow.conn, device_id)) if asked & load_object(o.cambios_json).keys()), None
+    )
+
+
 def pagina(conn: Connection, device_id: int, *, estado: str | None, page: int, per_page: int) -> Pagina[Orden]:
     """A page of a device's orders, newest first; the caller has made sure that the device exists."""
     query = _ALL.where(orden.c.dispositivo_id == device_id)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 
 from app import dispositivos, historial, horarios, ordenes
-from app.consultas import parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
+from app.consultas import parse_esperar, parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
 from app.domain.dispositivo import dump_object
 from app.domain.errors import VersionConflict
 from app.peticionario import cause_of, peer_of
 from app.representacion import device_json
+from app.routes_prueba import asked_of, proven
 from app.schemas import another_identity, parse_alta, parse_cambios, parse_reclamo
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class _Routes:
     def __init__(self, services: Services) -> None:
         self._db = services.db
         self._hub = services.hub
+        self._esperas = services.esperas
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -101,17 +103,25 @@ class _Routes:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def actualizar(self, device_id: int) -> Response:
-        peticion = parse_cambios(body(), device_id)
-        with self._db.unit_of_work(cause_of(request)) as uow:
+        sent = body()
+        peticion = parse_cambios(sent, device_id)
+        seconds = parse_esperar(request.args)
+        with self._esperas.place(seconds) as espera, self._db.unit_of_work(cause_of(request)) as uow:
             antes = dispositivos.obtener(uow.conn, device_id)
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
             found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=matching_version(antes.version))
             remarks = _remarks(uow, found, peticion.cambios.configuracion)
+            order = None if espera is None else ordenes.en_curso(uow, device_id, asked_of(peticion.cambios))
+            if espera is not None and order is not None:
+                espera.expect(device_id, order)
         extra = ',"mensaje":"Dispositivo actualizado"'
         if peticion.ignorados:
             extra += f',"ignorados":{json.dumps(peticion.ignorados, ensure_ascii=False, separators=(",", ":"))}'
-        return tagged(json_response(f"{device_json(found)[:-1]}{extra}{remarks}}}"), found)
+        extra += remarks
+        if espera is not None:
+            return proven(self._db, found, extra, espera)
+        return tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
 
     def reclamar(self) -> Response:
         return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(body()))

@@ -30,6 +30,7 @@ from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
+from app.espera import Esperas
 from app.ingest import Delivery, Ingest, IngestLimits
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.mqtt_client import MqttClient, MqttSettings
@@ -122,8 +123,10 @@ class Runtime:
         self._bus.subscribe(self.programador.on_events)
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.ingest = Ingest(self.db, _limits(settings), clock, self._ack)
-        app = create_app(Services(settings=settings, db=self.db, hub=self.hub, clock=clock, estado=self.estado))
-        self.server = Server(app, settings, clock, on_stop=self.hub.close)
+        self.esperas = Esperas()
+        self._bus.subscribe(self.esperas.on_events)
+        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
+        self.server = Server(app, settings, clock, on_stop=self._end_waits)
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
         """Serve until told to stop, then stop everything in order."""
@@ -144,6 +147,11 @@ class Runtime:
         if self._stopper is not None:
             self._stopper.join()  # the server is the first to end, the broker and the database come after it
 
+    def _end_waits(self) -> None:
+        """No stream and no held answer keeps the server from its end."""
+        self.esperas.close()
+        self.hub.close()
+
     def request_stop(self) -> None:
         """Begin the end; SIGTERM and SIGINT come here, a second one changes nothing."""
         if self._stop_once.acquire(blocking=False):
@@ -163,6 +171,7 @@ class Runtime:
             "horarios": {"vivo": self.programador.alive(), **self.programador.stats()},
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
+            "esperas": {"ocupadas": self.esperas.waiting},
             "disco": {"libre_bytes": disk.free, "total_bytes": disk.total},
             "reloj": {"ahora": iso_z(self.clock.now())},
         }

@@ -27,13 +27,14 @@ from app.server_http import (
     parse_head,
     response_head,
 )
-from app.server_pool import Answer, call_app
+from app.server_pool import Answer, call_app, finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gevent.socket import socket as GeventSocket  # noqa: N812
 
+    from app.espera import EnEspera
     from app.server import Server
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,8 @@ class Connection:
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
         try:
-            return self._server.workers.run(partial(call_app, self._server.app, environ))
+            answer = self._server.workers.run(partial(call_app, self._server.app, environ))
+            return answer if answer.held is None else self._hold(answer, answer.held)
         except ProblemError as error:
             return problem_answer(error.problem)
         except OSError:
@@ -113,6 +115,31 @@ class Connection:
         except Exception:
             log.exception("the application failed outside of its own error handling")
             return problem_answer(internal())
+
+    def _hold(self, answer: Answer, held: EnEspera) -> Answer:
+        """Wait for what the answer tells, without a thread, for as long as the peer stays."""
+        leave = self._server.loop.io(self._sock.fileno(), 1)
+        leave.start(self._on_readable_held, gevent.getcurrent(), leave)
+        try:
+            held.espera.wait()
+            leave.stop()
+            return self._server.workers.run(partial(finish, answer), admitted=True)
+        finally:
+            leave.stop()
+            leave.close()
+            held.espera.close()
+
+    def _on_readable_held(self, waiting: gevent.Greenlet[..., None], leave: Any) -> None:
+        """In the hub: the peer left, or sends its next request already, which is read in its turn."""
+        try:
+            left = not self._sock._sock.recv(1, stdsocket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            left = True
+        leave.stop()
+        if left:
+            waiting.kill(block=False)
 
     def _render(self, answer: Answer, head: Head, keep: bool) -> bytes:
         """The whole answer, so that it leaves in one send."""

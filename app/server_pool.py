@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gevent import get_hub
 from gevent.hub import Waiter
 
+from app.espera import EnEspera
 from app.problems import RETRY_AFTER_S, Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ STREAM_TYPE = "text/event-stream"
 
 @dataclass(slots=True)
 class Answer:
-    """What the app answered. With ``stream`` the body is yet to be iterated, and ``stream.close()`` called after it."""
+    """What the app answered. With ``stream`` the body is yet to be iterated, and ``stream.close()`` called after it;
+    with ``held`` it is yet to be waited for and made (:func:`finish`)."""
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes = b""
     stream: Iterator[bytes] | None = None
+    held: EnEspera | None = None
 
 
 def call_app(app: Callable[..., Any], environ: dict[str, Any]) -> Answer:
@@ -43,6 +46,8 @@ def call_app(app: Callable[..., Any], environ: dict[str, Any]) -> Answer:
 
     result = app(environ, start_response)
     status, headers = started
+    if isinstance(result, EnEspera):
+        return Answer(status, headers, held=result)
     if not hasattr(result, "__len__") and any(
         k.lower() == "content-type" and v.startswith(STREAM_TYPE) for k, v in headers
     ):
@@ -52,6 +57,14 @@ def call_app(app: Callable[..., Any], environ: dict[str, Any]) -> Answer:
     finally:
         if hasattr(result, "close"):
             result.close()
+
+
+def finish(answer: Answer) -> Answer:
+    """The answer that was held, made at last."""
+    assert answer.held is not None
+    changed, body = answer.held.finish()
+    kept = [(k, v) for k, v in answer.headers if k not in changed]
+    return Answer(answer.status, [*kept, *changed.items()], body)
 
 
 def _no_write(_data: bytes) -> None:
@@ -79,13 +92,14 @@ class Workers:
         """Requests that wait for a thread."""
         return max(0, self.pending - len(self._threads))
 
-    def run(self, job: Callable[[], T]) -> T:
-        """Run ``job`` in a native thread while this greenlet waits.
+    def run(self, job: Callable[[], T], *, admitted: bool = False) -> T:
+        """Run ``job`` in a native thread while this greenlet waits; ``admitted`` for the rest of a request that has
+        changed something already and must be answered.
 
         Raises:
             ProblemError: 503, too many wait already.
         """
-        if self.pending >= self._bound:
+        if self.pending >= self._bound and not admitted:
             self.refused += 1
             raise saturated()
         self.pending += 1

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.db import Database
+    from app.espera import Esperas
     from app.sse import Hub
 
 
@@ -37,5 +38,6 @@ class Services:
     settings: EdgeSettings
     db: Database
     hub: Hub
+    esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]

@@ -14,6 +14,7 @@ from app import create_app
 from app.bus import Bus
 from app.clock import Clock
 from app.db import Database
+from app.espera import Esperas
 from app.migrations import migrate
 from app.server import Server
 from app.servicios import Services
@@ -74,7 +75,9 @@ def make_services(folder: Path, settings: EdgeSettings, parts: dict[str, Any]) -
     db = Database(f"sqlite:///{path.name}", folder, clock, bus.publish)
     hub = Hub(epoch="e", last=0, history=1000, ping_s=15.0, max_streams=6000, max_per_address=6000, clock=clock)
     bus.subscribe(hub.publish)
-    return Services(settings, db, hub, clock, lambda: parts)
+    esperas = Esperas()
+    bus.subscribe(esperas.on_events)
+    return Services(settings, db, hub, esperas, clock, lambda: parts)
 
 
 @contextmanager
