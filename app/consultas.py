@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.domain.aviso import ESTADOS, FiltroAvisos
+from app.domain.conectividad import ESTADOS as ESTADOS_CONECTIVIDAD
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.orden import ESTADOS as ESTADOS_ORDEN
@@ -15,7 +16,7 @@ from app.domain.periodo import Periodo
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PER_PAGE = 50
 MAX_PER_PAGE = 200
@@ -63,6 +64,7 @@ def parse_filtro_lista(args: Mapping[str, str]) -> FiltroLista:
         _estado(args),
         _text(args, "q"),
         _true_false(args, "deriva"),
+        _one_of(args, "conectividad", ESTADOS_CONECTIVIDAD),
     )
 
 
@@ -72,10 +74,7 @@ def parse_estado_orden(args: Mapping[str, str]) -> str | None:
     Raises:
         DatosInvalidos: not a state of an order.
     """
-    text = args.get("estado", "").lower()
-    if text and text not in ESTADOS_ORDEN:
-        raise _wrong("estado", f"debe ser {', '.join(ESTADOS_ORDEN[:-1])} o {ESTADOS_ORDEN[-1]}")
-    return text or None
+    return _one_of(args, "estado", ESTADOS_ORDEN)
 
 
 def parse_esperar(args: Mapping[str, str]) -> float | None:
@@ -163,6 +162,13 @@ def _true_false(args: Mapping[str, str], name: str) -> bool | None:
     if text not in _TRUE_FALSE:
         raise _wrong(name, "debe ser true o false")
     return _TRUE_FALSE[text]
+
+
+def _one_of(args: Mapping[str, str], name: str, words: Sequence[str]) -> str | None:
+    text = args.get(name, "").lower()
+    if text and text not in words:
+        raise _wrong(name, f"debe ser {', '.join(words[:-1])} o {words[-1]}")
+    return text or None
 
 
 def _text(args: Mapping[str, str], name: str) -> str | None:

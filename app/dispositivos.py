@@ -48,6 +48,8 @@ def listar(conn: Connection, filtro: FiltroLista) -> list[Dispositivo]:
         query = query.where(func.lower(dispositivo.c.tipo) == filtro.tipo.lower())
     if filtro.estado is not None:
         query = query.where(dispositivo.c.estado == filtro.estado)
+    if filtro.conectividad is not None:
+        query = query.where(dispositivo.c.conectividad == filtro.conectividad)
     found = [device_of(row) for row in conn.execute(query)]
     if filtro.deriva is not None:
         found = [d for d in found if bool(deriva_of(d)) is filtro.deriva]
@@ -183,6 +185,7 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> tuple[Disp
         estado_en=iso_z(uow.now) if estado != antes.estado else antes.estado_en,
         configuracion_json=text,
         configuracion_en_json=stamped(antes, configuracion, iso_z(uow.now)) if changed else antes.configuracion_en_json,
+        esperado_manual=antes.esperado_manual if cambios.esperado is None else cambios.esperado[0],
     )
     return despues, on
 

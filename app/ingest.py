@@ -27,6 +27,7 @@ from app.reportes import apply_reportes
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.05, 5.0)
+WILL_SUFFIX = "/disponible"
 STOP_S = 1.5
 """Stopping waits this long for the queue to be stored, and once more for the batch in hand to be given up."""
 
@@ -93,15 +94,22 @@ class Ingest:
 
     Args:
         ack: called after the commit, in arrival order, with the QoS 1 deliveries of the batch.
+        on_will: gets the serial, the payload and the retained flag of each ``dispositivos/<serial>/disponible``.
     """
 
     def __init__(
-        self, db: Database, limits: IngestLimits, clock: Clock, ack: Callable[[Sequence[Delivery]], None]
+        self,
+        db: Database,
+        limits: IngestLimits,
+        clock: Clock,
+        ack: Callable[[Sequence[Delivery]], None],
+        on_will: Callable[[str, bytes, bool], None] = lambda *_: None,
     ) -> None:
         self._db = db
         self._limits = limits
         self._clock = clock
         self._ack = ack
+        self._on_will = on_will
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._limiter = Limitador(limits.device_rate)
         self._grace = timedelta(seconds=limits.grace_s)
@@ -151,6 +159,10 @@ class Ingest:
     def stats(self) -> dict[str, object]:
         """Counts since the start, the queue's length, and what keeps it from storing."""
         return {**self._counts, "en_cola": self._queue.qsize(), "fallo": self._fault, **self._limiter.stats()}
+
+    def stuck(self) -> bool:
+        """Whether something keeps it from storing."""
+        return self._fault is not None
 
     def alive(self) -> bool:
         """Whether the committing thread runs."""
@@ -208,6 +220,9 @@ class Ingest:
     def _judge(self, delivery: Delivery, batch: _Batch, now: float) -> None:
         if delivery.qos and not self._ventana.admit(delivery.mid, delivery.payload, dup=delivery.dup):
             self._counts["duplicados"] += 1
+            return
+        if delivery.topic.endswith(WILL_SUFFIX):
+            self._on_will(delivery.topic.split("/")[1], delivery.payload, delivery.retain)
             return
         try:
             reporte = parse(delivery.topic, delivery.payload)
@@ -288,7 +303,11 @@ class Ingest:
                 rejected = [_beyond(d) for r, d in reportes if r.serial_number in beyond]
                 reportes = [(r, d) for r, d in reportes if r.serial_number not in beyond]
         # A retained report is an old one, sent at each subscription: it introduces a device, it tells nothing new.
-        fresh = [r for r, d in reportes if not d.retain or r.serial_number not in known]
+        fresh = [
+            r._replace(retenido=True) if d.retain else r
+            for r, d in reportes
+            if not d.retain or r.serial_number not in known
+        ]
         if fresh:
             apply_reportes(uow, fresh, known, grace=self._grace)
         return len(fresh), len(reportes) - len(fresh), rejected

@@ -32,8 +32,8 @@ def _counter(parte: str, clave: str, nombre: str, ayuda: str, etiqueta: tuple[st
     return Serie(parte, clave, nombre, "counter", ayuda, etiqueta)
 
 
-def _gauge(parte: str, clave: str, nombre: str, ayuda: str) -> Serie:
-    return Serie(parte, clave, nombre, "gauge", ayuda)
+def _gauge(parte: str, clave: str, nombre: str, ayuda: str, etiqueta: tuple[str, str] | None = None) -> Serie:
+    return Serie(parte, clave, nombre, "gauge", ayuda, etiqueta)
 
 
 _FATES = ("guardados", "duplicados", "rechazados", "limitados", "retenidos")
@@ -50,6 +50,10 @@ SERIES: tuple[Serie, ...] = (
     _counter("horarios", "pedidos", "iot_horarios_pedidos", "Changes that schedules asked for."),
     _counter("horarios", "repetidos", "iot_horarios_repetidos", "Of these, asked again of a device that disagrees."),
     _counter("horarios", "fallos", "iot_horarios_fallos", "Looks of the scheduler that failed."),
+    *[
+        _gauge("conectividad", k, "iot_dispositivos", "Devices by liveness.", ("conectividad", k))
+        for k in ("en_linea", "dudoso", "fuera", "desconocido")
+    ],
     _gauge("mqtt", "conectado", "iot_mqtt_conectado", "1 while the broker is heard."),
     _counter("mqtt", "conexiones", "iot_mqtt_conexiones", "Connections that the broker accepted."),
     _gauge(

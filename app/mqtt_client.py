@@ -34,6 +34,7 @@ from app.mqtt_socket import BufferedSocket
 log = logging.getLogger(__name__)
 
 DEVICE_TOPIC = "dispositivos/+/estado"
+WILL_TOPIC = "dispositivos/+/disponible"
 CONNECT_S = 5.0
 TURN_S = 1.0
 FULL_TURN_S = 0.02
@@ -306,7 +307,7 @@ class MqttClient:
         if not self._session_present:
             self._forgotten = True
             self._sink.session_lost()
-        topics = [(DEVICE_TOPIC, 1), (SHARED_TOPIC, 1)] if self._settings.shared_topic else [(DEVICE_TOPIC, 1)]
+        topics = [(DEVICE_TOPIC, 1), (WILL_TOPIC, 1)] + [(SHARED_TOPIC, 1)] * self._settings.shared_topic
         client.subscribe(topics)
         if not self._settings.shared_topic:
             client.unsubscribe(SHARED_TOPIC)

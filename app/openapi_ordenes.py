@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.consultas import MAX_ESPERAR_S
+from app.domain.conectividad import ESTADOS as ESTADOS_CONECTIVIDAD
 from app.domain.orden import ESTADOS
 from app.openapi_base import (
     FREE,
@@ -34,6 +35,16 @@ CAMPOS_PRUEBA: dict[str, Any] = {
 }
 
 _MAYBE = {"type": ["string", "null"], "format": "date-time"}
+CONECTIVIDAD = Parametro(
+    "conectividad", "query", "Solo los que están así.", {"type": "string", "enum": list(ESTADOS_CONECTIVIDAD)}
+)
+EJEMPLO_CONECTIVIDAD = {
+    "estado": "en_linea",
+    "ultima_senal": "2026-11-23T15:04:11.000000Z",
+    "esperado_cada_s": 30,
+    "motivo": "senal",
+    "desde": "2026-11-23T14:58:29.123456Z",
+}
 EJEMPLO_TIEMPOS = {
     "estado": "2026-11-23T15:04:11.000000Z",
     "parametros": "2026-11-23T15:04:11.000000Z",
@@ -87,6 +98,16 @@ CAMPOS_CONTROL: dict[str, Any] = {
             "configuracion": {"type": "object", "additionalProperties": STAMP},
         },
         description="Cuándo cambió `estado`, cuándo llegaron los `parametros`, cuándo cambió cada clave pedida.",
+    ),
+    "conectividad": objeto(
+        {
+            "estado": {"type": "string", "enum": list(ESTADOS_CONECTIVIDAD)},
+            "ultima_senal": _MAYBE,
+            "esperado_cada_s": {"type": ["integer", "null"]},
+            "motivo": STR,
+            "desde": _MAYBE,
+        },
+        description="Si da señales de vida, según su propia cadencia; aparte de `estado`.",
     ),
 }
 ESQUEMAS_ORDENES: dict[str, dict[str, Any]] = {

@@ -27,6 +27,8 @@ from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HO
 from app.openapi_ordenes import (
     CAMPOS_CONTROL,
     CAMPOS_PRUEBA,
+    CONECTIVIDAD,
+    EJEMPLO_CONECTIVIDAD,
     EJEMPLO_TIEMPOS,
     ESPERAR,
     ESQUEMAS_ORDENES,
@@ -52,6 +54,7 @@ _DEVICE = {
     "visto_en": "2026-11-23T15:04:11.000000Z",
     "deriva": {},
     "tiempos": EJEMPLO_TIEMPOS,
+    "conectividad": EJEMPLO_CONECTIVIDAD,
 }
 _CLAIM = {
     "serial_number": "TMP0603IF1WD",
@@ -88,6 +91,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 },
             ),
             Parametro("deriva", "query", "Solo los que no están como se pidió, o solo los que sí.", TRUE_FALSE),
+            CONECTIVIDAD,
             Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", TEXT),
         ),
         errores=(422,),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app import ordenes
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert
 from app.dispositivos import announce, blank, insert_new, stamped
 from app.domain.causa import Causa
+from app.domain.conectividad import DESCONOCIDO, EN_LINEA, SENAL, aprender, esperado
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.events import CambioDeseada
 from app.domain.reporte import SHARED_TOPIC, Efecto, Reporte, effect
@@ -55,10 +56,16 @@ def _cause(efecto: Efecto) -> str | None:
     return None if proven is None else Causa("dispositivo", orden=proven).json()
 
 
+def _seconds(before: str, now: str) -> float:
+    return (datetime.fromisoformat(now) - datetime.fromisoformat(before)).total_seconds()
+
+
 def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str) -> Dispositivo:
     d = antes
     followed = efecto.configuracion_cambiada
     deseada = max(d.deseada_version, 1) if followed else d.deseada_version
+    appears = d.conectividad == DESCONOCIDO and not reporte.retenido
+    cadencia = d.cadencia_s if d.visto_en is None else aprender(d.cadencia_s, _seconds(d.visto_en, now))
     first = d.visto_en is None and d.actualizado_en == now and d.version == 1
     return Dispositivo(
         d.id,
@@ -84,11 +91,11 @@ def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str) -> Di
         now if reporte.parametros_json is not None else d.parametros_en,
         efecto.juicio.deseos_json,
         reporte.topic != SHARED_TOPIC,
-        d.cadencia_s,
-        d.esperado_s,
+        cadencia,
+        esperado(cadencia, efecto.configuracion_json),
         d.esperado_manual,
-        d.conectividad,
-        d.conectividad_motivo,
-        d.conectividad_en,
+        EN_LINEA if appears else d.conectividad,
+        SENAL if appears else d.conectividad_motivo,
+        now if appears else d.conectividad_en,
         d.habitacion_id,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from app.domain.conectividad import umbral
 from app.domain.dispositivo import Dispositivo, dump_object
 from app.domain.orden import SIN_DESEOS, deriva_of
 
@@ -27,7 +28,17 @@ def _additions(d: Dispositivo) -> str:
     return (
         f',"version":{d.version},"creado_en":"{d.creado_en}","actualizado_en":"{d.actualizado_en}",'
         f'"visto_en":{_stamp(d.visto_en)},"deriva":{drift},"tiempos":{{"estado":{_stamp(d.estado_en)},'
-        f'"parametros":{_stamp(d.parametros_en)},"configuracion":{d.configuracion_en_json}}}}}'
+        f'"parametros":{_stamp(d.parametros_en)},"configuracion":{d.configuracion_en_json}}},"conectividad":{conectividad_json(d)}}}'
+    )
+
+
+def conectividad_json(d: Dispositivo) -> str:
+    """Whether it is alive; ``esperado_cada_s`` is null while nothing is known of its cadence."""
+    known = d.esperado_manual is not None or d.esperado_s is not None
+    return (
+        f'{{"estado":"{d.conectividad}","ultima_senal":{_stamp(d.visto_en)},'
+        f'"esperado_cada_s":{round(umbral(d)) if known else "null"},"motivo":"{d.conectividad_motivo}",'
+        f'"desde":{_stamp(d.conectividad_en)}}}'
     )
 
 

@@ -39,6 +39,7 @@ from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
 from app.vencimientos import Vencimientos
+from app.vigia import Vigia
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,9 @@ class Runtime:
         self.programador = Programador(self.db, clock)
         self._bus.subscribe(self.programador.on_events)
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
-        self.ingest = Ingest(self.db, _limits(settings), clock, self._ack)
+        self.vigia = Vigia(self.db, clock, self._devices_heard)
+        self._bus.subscribe(self.vigia.on_events)
+        self.ingest = Ingest(self.db, _limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
         app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
@@ -140,6 +143,7 @@ class Runtime:
         self.ingest.start()
         self.programador.start()
         self.vencimientos.start()
+        self.vigia.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
@@ -169,6 +173,7 @@ class Runtime:
             "mqtt": self._mqtt_state(),
             "ingesta": {"viva": self.ingest.alive(), **self.ingest.stats()},
             "horarios": {"vivo": self.programador.alive(), **self.programador.stats()},
+            "conectividad": {"viva": self.vigia.alive(), **self.vigia.stats()},
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
@@ -217,6 +222,7 @@ class Runtime:
         pool.apply(self.ingest.stop)
         pool.apply(self.programador.stop)
         pool.apply(self.vencimientos.stop)
+        pool.apply(self.vigia.stop)
         if self.mqtt is not None:
             pool.apply(self.mqtt.stop)
         self.server.stop()
@@ -225,6 +231,10 @@ class Runtime:
             pool.apply(self.broker.stop)
         if self._demo is not None:
             pool.apply(_wait_or_kill, (self._demo,))
+
+    def _devices_heard(self) -> bool:
+        """Whether what devices say reaches the database now; while it does not, silence means nothing."""
+        return self.mqtt is not None and self.mqtt.connected() and not self.ingest.stuck()
 
     def _ack(self, deliveries: Sequence[Delivery]) -> None:
         if self.mqtt is not None:

@@ -109,6 +109,15 @@ def _schedules(parte: Parte) -> Juicio:
     return Juicio("bien", f"{parte.get('guiados', 0)} dispositivos siguen su horario")
 
 
+def _liveness(parte: Parte) -> Juicio:
+    if not parte.get("viva", True):
+        return Juicio("mal", "el hilo que vigila los dispositivos no está vivo")
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    lost = int(parte.get("fuera", 0))
+    return Juicio("bien", f"{parte.get('en_linea', 0)} en línea" + (f", {lost} fuera" if lost else ""))
+
+
 def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
     if total and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE):
@@ -126,6 +135,7 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "base_de_datos": _database,  # responde: bool, fallo: str | None
     "mqtt": _mqtt,  # conectado: bool, fallo: str | None, debilidades: list[str]
     "ingesta": _ingest,  # viva: bool, fallo: str | None, en_cola: int
+    "conectividad": _liveness,  # viva: bool, fallo: str | None, en_linea, fuera: int
     "horarios": _schedules,  # vivo, sin_hora: bool, fallo: str | None, guiados: int
     "flujos": _streams,  # lectores: int
     "http": _http,  # conexiones, conexiones_max: int

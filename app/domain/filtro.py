@@ -29,3 +29,4 @@ class FiltroLista:
     estado: str | None = None
     q: str | None = None
     deriva: bool | None = None
+    conectividad: str | None = None

@@ -49,3 +49,5 @@ class Cambios:
     estado: str | None = None
     hasta: datetime | None = None
     durante_s: float | None = None
+    esperado: tuple[float | None] | None = None
+    """Expect a message every so many seconds; ``(None,)``: learn it again."""

@@ -29,6 +29,8 @@ class Reporte(NamedTuple):
     """The desired version that a device with a topic of its own says it has read."""
     rechazo: tuple[int, str] | None = None
     """A desired version that it refuses, and why."""
+    retenido: bool = False
+    """The broker kept it: it introduces a device, and is no sign of life."""
 
 
 class ReporteRechazado(ValueError):

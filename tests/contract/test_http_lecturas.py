@@ -29,7 +29,9 @@ def test_unknown_device_has_the_promised_bytes(backend, http, detectar, serial):
     assert body.startswith(expected), body
     rest = body.removeprefix(expected)
     times = rf'{{"estado":"{STAMP}","parametros":"{STAMP}","configuracion":{{"encendido":"{STAMP}"}}}}'
-    ours = rf'"creado_en":"{STAMP}","actualizado_en":"{STAMP}","visto_en":"{STAMP}","deriva":{{}},"tiempos":{times}}}'
+    ours = rf'"creado_en":"{STAMP}","actualizado_en":"{STAMP}","visto_en":"{STAMP}","deriva":{{}},"tiempos":{times}'
+    ours += rf',"conectividad":{{"estado":"en_linea","ultima_senal":"{STAMP}","esperado_cada_s":(?:null|[0-9]+),'
+    ours += rf'"motivo":"senal","desde":"{STAMP}"}}}}'
     assert re.fullmatch(ours, rest), rest
 
 

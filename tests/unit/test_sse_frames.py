@@ -26,7 +26,8 @@ def test_an_update_is_the_rest_object_with_its_event_last_of_the_old_fields():
             '"modelo":"desconocido","descripcion":"","estado":"desconocido","parametros":{"t":21.5},"configuracion":{},'
             '"reclamado":false,"event":"device_update","version":1,"creado_en":"2026-11-23T14:00:00.000000Z",'
             '"actualizado_en":"2026-11-23T14:00:00.000000Z","visto_en":"X",'
-            '"deriva":{},"tiempos":{"estado":null,"parametros":null,"configuracion":{}}}\n\n'
+            '"deriva":{},"tiempos":{"estado":null,"parametros":null,"configuracion":{}},"conectividad":{"estado":"desconocido",'
+            '"ultima_senal":"X","esperado_cada_s":null,"motivo":"sin_noticias","desde":null}}\n\n'
         ).encode()
     )
 
