@@ -74,6 +74,17 @@ OPERACIONES_ORDENES: tuple[Operacion, ...] = (
         ),
         errores=(404, 422),
     ),
+    Operacion(
+        "GET",
+        "/dispositivos/{id}/porque",
+        "porque",
+        "Dispositivos",
+        "Por qué está así",
+        "Una frase, en español o en inglés según `Accept-Language`, y la cadena que hay detrás, lo más nuevo primero.",
+        (Respuesta(200, "La explicación.", ref("Porque")),),
+        (ID, Parametro("Accept-Language", "header", "`es` (por defecto) o `en`.", {"type": "string"})),
+        errores=(404,),
+    ),
 )
 
 _DERIVA = objeto(
@@ -111,6 +122,23 @@ CAMPOS_CONTROL: dict[str, Any] = {
     ),
 }
 ESQUEMAS_ORDENES: dict[str, dict[str, Any]] = {
+    "Porque": objeto(
+        {
+            "dispositivo_id": INT,
+            "estado": STR,
+            "desde": _MAYBE,
+            "frase": STR,
+            "idioma": {"type": "string", "enum": ["es", "en"]},
+            "cadena": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"tipo": STR, "cuando": _MAYBE, "frase": STR, "orden": INT, "causa": FREE},
+                    "required": ["tipo", "cuando", "frase"],
+                },
+            },
+        }
+    ),
     "Orden": objeto(
         {
             "id": INT,

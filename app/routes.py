@@ -12,7 +12,9 @@ from app.consultas import parse_esperar, parse_estado_orden, parse_filtro_lista,
 from app.cuerpo import read_json_object
 from app.domain.dispositivo import dump_object
 from app.domain.errors import VersionConflict
+from app.domain.porque import IDIOMAS
 from app.peticionario import cause_of, peer_of
+from app.porque import porque
 from app.representacion import device_json
 from app.routes_prueba import asked_of, proven
 from app.schemas import another_identity, parse_alta, parse_cambios, parse_reclamo
@@ -49,6 +51,7 @@ def blueprint(services: Services) -> Blueprint:
         ("PUT", "/dispositivos/<device_id:device_id>", routes.actualizar),
         ("GET", "/dispositivos/<device_id:device_id>/logs", routes.logs),
         ("GET", "/dispositivos/<device_id:device_id>/ordenes", routes.ordenes),
+        ("GET", "/dispositivos/<device_id:device_id>/porque", routes.porque),
         ("GET", "/stream/dispositivos", routes.stream),
     ):
         bp.add_url_rule(path, view.__name__, view, methods=[method])
@@ -99,6 +102,15 @@ class _Routes:
             dispositivos.obtener(conn, device_id)
             pagina = ordenes.pagina(conn, device_id, estado=estado, page=page, per_page=per_page)
         return paged(pagina, lambda order: dump_object(order.as_object()))
+
+    def porque(self, device_id: int) -> Response:
+        idioma = request.accept_languages.best_match(IDIOMAS, default=IDIOMAS[0])
+        with self._db.reader() as conn:
+            found = porque(conn, device_id, self._db.casa, idioma)
+        answer = json_response(dump_object(found))
+        answer.headers["Content-Language"] = idioma
+        answer.headers["Vary"] = "Accept-Language"
+        return answer
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,145 @@
+"""Why a device is as it is: facts in, one sentence in Spanish or English and the chain behind it out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from app.domain.conectividad import FUERA
+from app.domain.orden import APLICADA, EXPIRADA, RECHAZADA
+
+IDIOMAS = ("es", "en")
+Texto = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hecho:
+    """What brought the present state: when (ISO), the cause as an object, and the order behind it, if there is one."""
+
+    en: str
+    causa: Mapping[str, Any]
+    orden: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situacion:
+    """What is known of a device. ``deriva`` and ``conectividad`` are the objects that clients read."""
+
+    nombre: str
+    estado: str
+    hecho: Hecho | None
+    deriva: Mapping[str, Mapping[str, Any]]
+    conectividad: Mapping[str, Any]
+    ultima: Mapping[str, Any] | None = None
+    """The newest order that asks to switch."""
+
+
+_STATE: Mapping[str, Texto] = {
+    "activo": {"es": "encendido", "en": "on"},
+    "inactivo": {"es": "apagado", "en": "off"},
+    "desconocido": {"es": "en un estado desconocido", "en": "in an unknown state"},
+}
+REASONS: Mapping[str, Texto] = {
+    "http": {"es": "lo pidió {quien} desde {desde}", "en": "{quien} asked for it from {desde}"},
+    "dispositivo": {"es": "lo dijo el propio dispositivo", "en": "the device itself said so"},
+    "horario": {"es": "lo manda su horario ({detalle})", "en": "its schedule says so ({detalle})"},
+    "escena": {"es": "lo pidió la escena «{nombre}»", "en": "the scene “{nombre}” asked for it"},
+    "regla": {"es": "se cumplió la regla «{nombre}» ({detalle})", "en": "the rule “{nombre}” was met ({detalle})"},
+    "orden": {"es": "una orden no se cumplió ({detalle})", "en": "an order was not fulfilled ({detalle})"},
+    "conectividad": {"es": "cambió su conexión ({detalle})", "en": "its connection changed ({detalle})"},
+    "sistema": {"es": "lo hizo el propio programa", "en": "the program itself did it"},
+}
+"""By the kinds of :class:`app.domain.causa.Causa`."""
+_HEAD: Texto = {"es": "«{nombre}» figura como {estado}", "en": "“{nombre}” is shown as {estado}"}
+_SINCE: Texto = {"es": " desde el {cuando} porque {razon}", "en": " since {cuando} because {razon}"}
+_NOBODY: Texto = {"es": ", y ya no se guarda por qué", "en": ", and why is not kept any more"}
+_PROVEN: Texto = {"es": ", y el dispositivo lo confirmó", "en": ", and the device confirmed it"}
+_WISH: Mapping[str, Texto] = {
+    "abierta": {
+        "es": "Se pidió {verbo} y el dispositivo aún no lo ha confirmado",
+        "en": "It was asked to turn {verbo} and has not confirmed it yet",
+    },
+    RECHAZADA: {
+        "es": "Se pidió {verbo} y el dispositivo no lo hizo ({motivo})",
+        "en": "It was asked to turn {verbo} and did not ({motivo})",
+    },
+    EXPIRADA: {
+        "es": "Se pidió {verbo} y no lo confirmó a tiempo",
+        "en": "It was asked to turn {verbo} and did not confirm it in time",
+    },
+}
+_VERB: Mapping[bool, Texto] = {True: {"es": "encender", "en": "on"}, False: {"es": "apagar", "en": "off"}}
+_LOST: Texto = {"es": "No se sabe nada de él desde el {cuando}", "en": "Nothing has been heard of it since {cuando}"}
+_QUIEN: Texto = {"es": "alguien", "en": "somebody"}
+_TRUSTED: Texto = {"es": "alguien de la red de confianza", "en": "somebody on the trusted network"}
+
+
+def explicar(s: Situacion, zona: tzinfo, idioma: str) -> dict[str, Any]:
+    """``{"frase", "idioma", "cadena"}``; the chain has the newest step first: ``{"tipo", "cuando", "frase", …}``."""
+    cadena: list[dict[str, Any]] = []
+    frase = _HEAD[idioma].format(nombre=s.nombre, estado=_STATE.get(s.estado, _STATE["desconocido"])[idioma])
+    if s.hecho is None:
+        frase += _NOBODY[idioma]
+    else:
+        root = dict(s.hecho.orden["causa"]) if s.hecho.orden else s.hecho.causa
+        razon = razon_de(root, idioma)
+        frase += _SINCE[idioma].format(cuando=_when(s.hecho.en, zona, idioma), razon=razon)
+        if s.hecho.orden and s.hecho.orden["estado"] == APLICADA:
+            frase += _PROVEN[idioma]
+            cadena.append(_step("orden", s.hecho.orden["cerrada_en"], _PROVEN[idioma][2:], orden=s.hecho.orden["id"]))
+        first = s.hecho.orden["creada_en"] if s.hecho.orden else s.hecho.en
+        cadena.append({**_step(str(root.get("tipo")), first, razon), "causa": dict(root)})
+    frases = [f"{frase}."]
+    for step in (_wish(s, idioma), _silence(s, zona, idioma)):
+        if step is not None:
+            cadena.insert(0, step)
+            frases.append(f"{step['frase']}.")
+    return {"frase": " ".join(frases), "idioma": idioma, "cadena": cadena}
+
+
+def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
+    """A cause as half a sentence; one of a later version's kinds is named as it is."""
+    template = REASONS.get(str(causa.get("tipo")))
+    if template is None:
+        return str(causa.get("tipo"))
+    quien = causa.get("quien")
+    named = {**dict.fromkeys(("desde", "nombre", "detalle"), "?"), **causa}
+    named["quien"] = _TRUSTED[idioma] if quien == "red de confianza" else quien or _QUIEN[idioma]
+    return template[idioma].format(**named)
+
+
+def _wish(s: Situacion, idioma: str) -> dict[str, Any] | None:
+    drift = s.deriva.get("encendido")
+    if drift is not None:
+        estado, on, orden, cuando = drift["estado_orden"], drift["deseado"], drift["orden"], drift["desde"]
+    elif s.ultima is not None and s.ultima["estado"] == EXPIRADA and (s.hecho is None or _newer(s.ultima, s.hecho)):
+        estado, on, orden, cuando = EXPIRADA, s.ultima["cambios"]["encendido"], s.ultima["id"], s.ultima["creada_en"]
+    else:
+        return None
+    motivo = s.ultima["motivo"] if s.ultima is not None and s.ultima["id"] == orden else ""
+    template = _WISH.get(estado, _WISH["abierta"])[idioma]
+    frase = template.format(verbo=_VERB[bool(on)][idioma], motivo=motivo).replace(" ()", "")
+    return _step("orden", cuando, frase, orden=orden)
+
+
+def _newer(order: Mapping[str, Any], hecho: Hecho) -> bool:
+    return str(order["cerrada_en"]) >= hecho.en
+
+
+def _silence(s: Situacion, zona: tzinfo, idioma: str) -> dict[str, Any] | None:
+    heard = s.conectividad.get("ultima_senal")
+    if s.conectividad.get("estado") != FUERA or heard is None:
+        return None
+    frase = _LOST[idioma].format(cuando=_when(heard, zona, idioma))
+    return _step("conectividad", s.conectividad.get("desde"), frase)
+
+
+def _step(tipo: str, cuando: str | None, frase: str, **more: Any) -> dict[str, Any]:
+    return {"tipo": tipo, "cuando": cuando, "frase": frase, **more}
+
+
+def _when(stamp: str, zona: tzinfo, idioma: str) -> str:
+    local = datetime.fromisoformat(stamp).astimezone(zona)
+    return f"{local:%d/%m/%Y a las %H:%M:%S}" if idioma == "es" else f"{local:%Y-%m-%d at %H:%M:%S}"

@@ -1,0 +1,77 @@
+"""Why is it on? One sentence and the chain behind it (README)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from app.domain.causa import Causa
+from app.domain.porque import IDIOMAS, REASONS, razon_de
+from tests.support.mqtt import own_topic
+
+ROOT = Path(__file__).parents[2]
+
+
+def why(http, device, language=None):
+    headers = {"Accept-Language": language} if language else {}
+    return http.get(f"/dispositivos/{device['id']}/porque", headers=headers)
+
+
+def test_its_own_word(http, detectar):
+    device = detectar(estado="activo")
+    told = why(http, device).json
+    assert re.fullmatch(r"«.*» figura como encendido desde el .* porque lo dijo el propio dispositivo\.", told["frase"])
+    assert [step["tipo"] for step in told["cadena"]] == ["dispositivo"]
+
+
+def test_asked_over_http_unproven_then_proven(backend, http, mqtt, serial):
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo", "parametros": {"n": 1}})
+    device = backend.wait_device(serial, estado="inactivo")
+    http.put(f"/dispositivos/{device['id']}", {"encendido": True})
+    told = why(http, device).json
+    assert "encendido" in told["frase"]
+    assert "lo pidió alguien de la red de confianza desde 127.0.0.1" in told["frase"]
+    assert told["frase"].endswith("Se pidió encender y el dispositivo aún no lo ha confirmado.")
+    version = http.get(f"/dispositivos/{device['id']}/ordenes").json["data"][0]["version"]
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "activo", "version": version})
+    backend.wait_device(serial, deriva={})
+    told = why(http, device).json
+    assert told["frase"].endswith("desde 127.0.0.1, y el dispositivo lo confirmó.")
+    assert [step["tipo"] for step in told["cadena"]] == ["orden", "http"]
+    assert told["cadena"][1]["causa"]["desde"] == "127.0.0.1"
+
+
+def test_refused(backend, http, mqtt, serial):
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo", "parametros": {"n": 1}})
+    device = backend.wait_device(serial, estado="inactivo")
+    http.put(f"/dispositivos/{device['id']}", {"encendido": True})
+    version = http.get(f"/dispositivos/{device['id']}/ordenes").json["data"][0]["version"]
+    refusal = {"version": version, "motivo": "sin agua"}
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo", "rechazo": refusal})
+    backend.wait_device(serial, estado="inactivo")
+    assert "Se pidió encender y el dispositivo no lo hizo (sin agua)." in why(http, device).json["frase"]
+
+
+def test_languages(http, detectar):
+    device = detectar(estado="inactivo")
+    for header, expected in ((None, "es"), ("en", "en"), ("en-GB,en;q=0.9,es;q=0.1", "en"), ("es;q=1,en;q=0.5", "es")):
+        answer = why(http, device, header)
+        assert (answer.headers["Content-Language"], answer.json["idioma"]) == (expected, expected)
+        assert "Accept-Language" in answer.headers["Vary"]
+    assert "is shown as off since" in why(http, device, "en").json["frase"]
+
+
+def test_of_nobody(http):
+    assert http.get("/dispositivos/999999/porque").status == 404
+
+
+def test_every_kind_of_cause_has_a_sentence_in_both_languages():
+    """Each ``Causa("…"`` of the source, and each kind that its docstring names."""
+    used = {k for f in (ROOT / "app").rglob("*.py") for k in re.findall(r'\bCausa\("([a-z_]+)"', f.read_text("utf-8"))}
+    named = set(re.findall(r"``([a-z]+)``", (Causa.__doc__ or "").split("``cadena``")[0])) & set(REASONS)
+    assert used <= set(REASONS)
+    for kind in used | named:
+        for idioma in IDIOMAS:
+            told = razon_de({"tipo": kind, "nombre": "N", "detalle": "D", "quien": "Q", "desde": "X"}, idioma)
+            assert told
+            assert "{" not in told
