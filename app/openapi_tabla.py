@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
     CAMPOS_CONTROL,
@@ -217,6 +218,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     ),
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
+    *OPERACIONES_ESCENAS,
     *OPERACIONES_AVISOS,
     Operacion(
         "GET",
@@ -369,4 +371,4 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
     },
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
-ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO

@@ -43,6 +43,27 @@ class AvisoNotFound(DomainError):
     mensaje = "Recurso no encontrado"
 
 
+class EscenaNotFound(DomainError):
+    """No scene has that id."""
+
+    codigo = "recurso_no_encontrado"
+    mensaje = "Recurso no encontrado"
+
+
+class NombreRepetido(DomainError):
+    """Another one has that name, in upper or lower case."""
+
+    codigo = "nombre_repetido"
+    mensaje = "Ya hay otra con ese nombre"
+
+
+class DemasiadasEscenas(DomainError):
+    """The bound on scenes is reached."""
+
+    codigo = "demasiadas_escenas"
+    mensaje = "Ya hay 200 escenas; borre alguna"
+
+
 class DispositivoNotDetected(DomainError):
     """A claim names a serial that was never heard over MQTT."""
 

@@ -14,11 +14,12 @@ def test_reports_arrive_from_both_topics_with_what_names_them(broker, connected)
     say(broker, b"uno")
     say(broker, b"dos", topic="dispositivos/A/estado")
     say(broker, b"tres", qos=0)
-    say(broker, b"no", topic="dispositivos/A/disponible")
-    wait_until(lambda: len(connected.sink.got) == 3)
+    say(broker, b"no", topic="dispositivos/A/otra")
+    say(broker, b"offline", topic="dispositivos/A/disponible")
+    wait_until(lambda: len(connected.sink.got) == 4)
     assert [(d.topic, d.payload, d.qos, d.dup, d.retain, d.epoch) for d in connected.sink.got] == [
         (SHARED, b"uno", 1, False, False, 1), ("dispositivos/A/estado", b"dos", 1, False, False, 1),
-        (SHARED, b"tres", 0, False, False, 1),
+        (SHARED, b"tres", 0, False, False, 1), ("dispositivos/A/disponible", b"offline", 1, False, False, 1),
     ]  # fmt: skip
     assert connected.sink.got[0].mid != connected.sink.got[1].mid
     assert connected.sink.lost == 1, "a first connection has no session"
