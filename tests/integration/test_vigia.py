@@ -1,0 +1,124 @@
+"""The watcher of silence in virtual time on a real database file: broker down, restarts, wills, clock steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.vigia import Vigia
+from tests.support.nucleo import FakeClock, House
+
+SERIALS = [f"LGT{n:09d}" for n in range(4)]
+
+
+class Watched(House):
+    """A house whose devices report every ten seconds and are watched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.fake = FakeClock()
+        super().__init__(folder, self.fake)
+        self.broker = True
+        self.watch()
+
+    def watch(self) -> None:
+        self.vigia = Vigia(self.db, self.fake, lambda: self.broker)
+        self._unsubscribe = self.bus.subscribe(self.vigia.on_events)
+
+    def restart(self) -> None:
+        self._unsubscribe()
+        self.watch()
+
+    def say(self, *serials: str) -> None:
+        self.report(*[{"serial_number": s, "estado": "activo", "parametros": {"n": 1}} for s in serials])
+
+    def go(self, seconds: int, *talking: str) -> None:
+        """Time passes, second by second; every tenth those who talk do."""
+        for second in range(1, seconds + 1):
+            self.fake.advance(1)
+            if talking and second % 10 == 0:
+                self.say(*talking)
+            self.vigia.tick()
+
+    def states(self) -> list[str]:
+        return [self.device(s).conectividad for s in SERIALS]
+
+    def notices(self, tipo: str) -> list[str]:
+        return [row[0] for row in self.rows(f"SELECT estado FROM aviso WHERE tipo = '{tipo}'")]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Watched]:
+    with Watched(tmp_path) as made:
+        made.say(*SERIALS)
+        made.go(60, *SERIALS)
+        yield made
+
+
+def test_silence_of_one_is_told_and_the_others_live(house: Watched) -> None:
+    house.go(30, *SERIALS[1:])
+    assert house.states() == ["dudoso", "en_linea", "en_linea", "en_linea"]
+    house.go(20, *SERIALS[1:])
+    assert house.states() == ["fuera", "en_linea", "en_linea", "en_linea"]
+    house.say(SERIALS[0])
+    house.vigia.tick()
+    assert house.states() == ["en_linea"] * 4
+
+
+def test_a_broker_that_is_down_is_one_incident(house: Watched) -> None:
+    """An hour without it: one notice, nobody lost; after it a new grace, and only who stays silent is lost."""
+    house.broker = False
+    house.go(3600)
+    assert house.states() == ["en_linea"] * 4
+    assert house.notices("broker_caido") == ["nuevo"]
+    assert house.notices("dispositivo_perdido") == []
+    house.broker = True
+    house.go(20)
+    assert house.states() == ["en_linea"] * 4
+    assert house.notices("broker_caido") == ["resuelto"]
+    house.go(30, *SERIALS[1:])
+    assert house.states() == ["fuera", "en_linea", "en_linea", "en_linea"]
+
+
+def test_a_restart_at_any_second_gives_a_grace_and_forgets_no_loss(house: Watched) -> None:
+    house.go(50, *SERIALS[1:])
+    for _ in range(30):
+        house.restart()
+        house.go(1, *SERIALS[1:])
+        assert house.states()[0] == "fuera"
+        assert "fuera" not in house.states()[1:]
+    house.go(20, *SERIALS[1:])
+    assert house.states() == ["fuera", "en_linea", "en_linea", "en_linea"]
+
+
+def test_a_wall_clock_that_is_set_judges_nobody(house: Watched) -> None:
+    for jump in (-86400 * 365, 86400 * 400, 7200):
+        house.fake.jump(jump)
+        house.go(20, *SERIALS)
+        assert house.states() == ["en_linea"] * 4
+
+
+def test_a_will_is_overruled_and_nothing_is_written_while_nothing_changes(house: Watched) -> None:
+    commits = house.db.commits
+    house.vigia.on_will(SERIALS[0], b"offline", False)
+    house.go(1)
+    assert house.states()[0] == "dudoso"
+    house.say(SERIALS[0])
+    house.go(5)
+    assert house.states() == ["en_linea"] * 4
+    house.vigia.on_will("NADIE", b"offline", False)
+    house.vigia.on_will(SERIALS[0], b"online", False)
+    house.go(5)
+    assert house.db.commits == commits + 3  # doubt, the report, in line again
+
+
+def test_every_change_is_in_the_log_with_its_cause(house: Watched) -> None:
+    house.go(50)
+    rows = house.rows(
+        "SELECT causa FROM estado_log WHERE causa LIKE '%conectividad%' AND dispositivo_id = 1 ORDER BY id"
+    )
+    assert [row[0] for row in rows] == [
+        '{"tipo":"conectividad","detalle":"en_linea → dudoso: silencio"}',
+        '{"tipo":"conectividad","detalle":"dudoso → fuera: silencio"}',
+    ]
