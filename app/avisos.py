@@ -12,7 +12,7 @@ from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert, insert_one, raw, select_in
 from app.domain.aviso import GRAVEDADES, NUEVO, PUERTAS, RESUELTO, TODAS, VISTO, Aviso, FiltroAvisos
 from app.domain.dispositivo import Dispositivo, dump_object
-from app.domain.errors import AvisoNotFound
+from app.domain.errors import RecursoNotFound
 from app.historial import Pagina, make_page
 from app.models import aviso, device_of, dispositivo
 
@@ -89,7 +89,7 @@ def marcar_visto(uow: UnitOfWork, aviso_id: int) -> Aviso:
     """Somebody read it; a notice that is over stays so.
 
     Raises:
-        AvisoNotFound: no notice has that id.
+        RecursoNotFound: no notice has that id.
     """
     antes, device = _one(uow.conn, aviso_id)
     if antes.estado != NUEVO:
@@ -101,7 +101,7 @@ def marcar_resuelto(uow: UnitOfWork, aviso_id: int) -> Aviso:
     """Somebody took care of it: it is over, and needs no telling outside any more.
 
     Raises:
-        AvisoNotFound: no notice has that id.
+        RecursoNotFound: no notice has that id.
     """
     antes, device = _one(uow.conn, aviso_id)
     if not antes.open:
@@ -152,7 +152,7 @@ def obtener(conn: Connection, aviso_id: int) -> str:
     """The notice as JSON text.
 
     Raises:
-        AvisoNotFound: no notice has that id.
+        RecursoNotFound: no notice has that id.
     """
     found, device = _one(conn, aviso_id)
     return notice_json(found, device.serial_number if device else None)
@@ -228,7 +228,7 @@ def _open_of(conn: Connection, clave: str) -> Aviso | None:
 def _one(conn: Connection, aviso_id: int) -> tuple[Aviso, Dispositivo | None]:
     row = raw(conn).execute(f"{_SELECT} WHERE id = ?", (aviso_id,)).fetchone() if aviso_id <= MAX_ID else None
     if row is None:
-        raise AvisoNotFound
+        raise RecursoNotFound
     found = _aviso(row)
     return found, _device(conn, found.dispositivo_id)
 

@@ -65,6 +65,8 @@ def parse_filtro_lista(args: Mapping[str, str]) -> FiltroLista:
         _text(args, "q"),
         _true_false(args, "deriva"),
         _one_of(args, "conectividad", ESTADOS_CONECTIVIDAD),
+        _id(args, "habitacion"),
+        _id(args, "grupo"),
     )
 
 
@@ -116,7 +118,7 @@ def parse_filtro_avisos(args: Mapping[str, str]) -> FiltroAvisos:
     estado = args.get("estado", "").lower() or None
     if estado is not None and estado not in ESTADOS:
         raise _wrong("estado", f"debe ser {', '.join(ESTADOS)}")
-    return FiltroAvisos(estado, _positive(args, "dispositivo", 1) if args.get("dispositivo") else None)
+    return FiltroAvisos(estado, _id(args, "dispositivo"))
 
 
 def parse_periodo(args: Mapping[str, str]) -> Periodo:
@@ -153,6 +155,10 @@ def _positive(args: Mapping[str, str], name: str, default: int) -> int:
     if _NUMBER.fullmatch(text) is None or int(text) == 0:
         raise _wrong(name, "debe ser un número entero desde 1")
     return int(text)
+
+
+def _id(args: Mapping[str, str], name: str) -> int | None:
+    return _positive(args, name, 1) if args.get(name) else None
 
 
 def _true_false(args: Mapping[str, str], name: str) -> bool | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
 from app import anulacion, ordenes
 from app.clock import iso_z
@@ -29,11 +29,12 @@ from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.reporte import MAX_PAYLOAD_BYTES
 from app.domain.valores import ESTADO_DESCONOCIDO, ValorInvalido, check_json, parse_encendido
 from app.historial import append_logs
-from app.models import DEVICE_COLUMNS, casa, device_of, dispositivo, row_of
+from app.models import DEVICE_COLUMNS, casa, device_of, dispositivo, habitacion, row_of
 
 _ALL: Select[Any] = select(*DEVICE_COLUMNS)
 _ONE = _ALL.where(dispositivo.c.id == bindparam("id"))
 _BY_ID = _ALL.order_by(dispositivo.c.id)
+_IN_GROUP = text("dispositivo.id IN (SELECT j.value FROM grupo g, json_each(g.dispositivos) j WHERE g.id = :grupo)")
 MAX_ID = 2**63 - 1
 NADIE = FiltroStream(serial="")
 """Matches no device: for who wants the sequence of a snapshot only."""
@@ -50,6 +51,10 @@ def listar(conn: Connection, filtro: FiltroLista) -> list[Dispositivo]:
         query = query.where(dispositivo.c.estado == filtro.estado)
     if filtro.conectividad is not None:
         query = query.where(dispositivo.c.conectividad == filtro.conectividad)
+    if filtro.habitacion is not None:
+        query = query.where(dispositivo.c.habitacion_id == filtro.habitacion)
+    if filtro.grupo is not None:
+        query = query.where(_IN_GROUP).params(grupo=filtro.grupo)
     found = [device_of(row) for row in conn.execute(query)]
     if filtro.deriva is not None:
         found = [d for d in found if bool(deriva_of(d)) is filtro.deriva]
@@ -186,8 +191,26 @@ def _edited(uow: UnitOfWork, antes: Dispositivo, cambios: Cambios) -> tuple[Disp
         configuracion_json=text,
         configuracion_en_json=stamped(antes, configuracion, iso_z(uow.now)) if changed else antes.configuracion_en_json,
         esperado_manual=antes.esperado_manual if cambios.esperado is None else cambios.esperado[0],
+        habitacion_id=antes.habitacion_id if cambios.habitacion is None else _room(uow, cambios.habitacion[0]),
     )
     return despues, on
+
+
+def _room(uow: UnitOfWork, habitacion_id: int | None) -> int | None:
+    if habitacion_id is not None:
+        query = select(habitacion.c.id).where(habitacion.c.id == habitacion_id)
+        if uow.conn.execute(query).first() is None:
+            raise DatosInvalidos([ErrorCampo("habitacion_id", "no hay ninguna habitación con ese id")])
+    return habitacion_id
+
+
+def dejar_habitacion(uow: UnitOfWork, habitacion_id: int) -> None:
+    """The devices of a room are in none; each is told as any change is."""
+    now = iso_z(uow.now)
+    for antes in listar(uow.conn, FiltroLista(habitacion=habitacion_id)):
+        despues = replace(antes, habitacion_id=None, version=antes.version + 1, actualizado_en=now)
+        bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+        announce(uow, despues, antes.reclamado, CambioDeseada.NO)
 
 
 def stamped(antes: Dispositivo, configuracion: dict[str, Any], now: str) -> str:
@@ -265,6 +288,23 @@ def by_serials(conn: Connection, serials: Iterable[str]) -> dict[str, Dispositiv
 def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Dispositivo]:
     """The devices that exist among ``ids``."""
     return {d.id: d for d in map(device_of, select_in(conn, dispositivo, "id", list(ids)))}
+
+
+def conocidos(conn: Connection, nombrados: Sequence[tuple[str, int]]) -> None:
+    """Whether each (path in the body, device id) is a device that exists and that no other names.
+
+    Raises:
+        DatosInvalidos: with the path of each that is not.
+    """
+    ids = [device_id for _, device_id in nombrados]
+    known = by_ids(conn, set(ids))
+    faults = [
+        ErrorCampo(campo, "no existe" if device_id not in known else "está repetido")
+        for n, (campo, device_id) in enumerate(nombrados)
+        if device_id not in known or device_id in ids[:n]
+    ]
+    if faults:
+        raise DatosInvalidos(faults)
 
 
 def propios(conn: Connection) -> list[int]:

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, update
 
-from app import masivo
+from app import masivo, nombrados
 from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
-from app.dispositivos import by_ids
+from app.dispositivos import conocidos
 from app.domain.causa import Causa
-from app.domain.errors import DatosInvalidos, DemasiadasEscenas, ErrorCampo, EscenaNotFound, NombreRepetido
 from app.domain.peticiones import Cambios
 from app.models import escena
 
@@ -49,38 +48,29 @@ class Escena:
         }
 
 
-_ALL = select(*escena.columns).order_by(escena.c.id)
-
-
 def listar(conn: Connection) -> list[Escena]:
     """Every scene, oldest first."""
-    return [Escena(*row) for row in conn.execute(_ALL)]
+    return [Escena(*row) for row in nombrados.filas(conn, escena)]
 
 
 def obtener(conn: Connection, escena_id: int) -> Escena:
     """The scene.
 
     Raises:
-        EscenaNotFound: no scene has that id.
+        RecursoNotFound: no scene has that id.
     """
-    row = conn.execute(_ALL.where(escena.c.id == escena_id)).first() if escena_id < 1 << 63 else None
-    if row is None:
-        raise EscenaNotFound
-    return Escena(*row)
+    return Escena(*nombrados.fila(conn, escena, escena_id))
 
 
 def crear(uow: UnitOfWork, nombre: str, acciones: Acciones) -> Escena:
     """Add a scene.
 
     Raises:
-        NombreRepetido: another has that name, in upper or lower case.
-        DemasiadasEscenas: there are MAX_ESCENAS.
+        NombreRepetido, DemasiadosNombrados: see :mod:`app.nombrados`.
         DatosInvalidos: an action names a device that does not exist, or one that another names too.
     """
-    count: int = uow.conn.execute(select(func.count()).select_from(escena)).scalar_one()
-    if count >= MAX_ESCENAS:
-        raise DemasiadasEscenas
-    _check(uow.conn, nombre, acciones, None)
+    nombrados.admitir(uow.conn, escena, nombre, maximo=MAX_ESCENAS)
+    _check(uow.conn, acciones)
     now = iso_z(uow.now)
     text = _dump(acciones)
     return Escena(insert_one(uow.conn, escena, (nombre, text, now, None)), nombre, text, now, None)
@@ -90,10 +80,11 @@ def cambiar(uow: UnitOfWork, escena_id: int, nombre: str, acciones: Acciones) ->
     """Lay a scene anew.
 
     Raises:
-        EscenaNotFound, NombreRepetido, DatosInvalidos: see :func:`crear`.
+        RecursoNotFound, NombreRepetido, DatosInvalidos: see :func:`crear`.
     """
     found = obtener(uow.conn, escena_id)
-    _check(uow.conn, nombre, acciones, escena_id)
+    nombrados.renombrar(uow.conn, escena, nombre, escena_id)
+    _check(uow.conn, acciones)
     text = _dump(acciones)
     uow.conn.execute(update(escena).where(escena.c.id == escena_id).values(nombre=nombre, acciones=text))
     return replace(found, nombre=nombre, acciones_json=text)
@@ -103,17 +94,16 @@ def borrar(uow: UnitOfWork, escena_id: int) -> None:
     """Forget a scene; what it asked for stays asked for.
 
     Raises:
-        EscenaNotFound: no scene has that id.
+        RecursoNotFound: no scene has that id.
     """
-    obtener(uow.conn, escena_id)
-    uow.conn.execute(escena.delete().where(escena.c.id == escena_id))
+    nombrados.quitar(uow, escena, escena_id)
 
 
 def aplicar(uow: UnitOfWork, escena_id: int) -> list[masivo.Resultado]:
     """Ask each device for what the scene says; the changes keep who asked, and the scene as their cause.
 
     Raises:
-        EscenaNotFound: no scene has that id.
+        RecursoNotFound: no scene has that id.
     """
     found = obtener(uow.conn, escena_id)
     asked = uow.causa
@@ -129,19 +119,8 @@ def aplicar(uow: UnitOfWork, escena_id: int) -> list[masivo.Resultado]:
     return results
 
 
-def _check(conn: Connection, nombre: str, acciones: Acciones, own: int | None) -> None:
-    for other in listar(conn):
-        if other.nombre.casefold() == nombre.casefold() and other.id != own:
-            raise NombreRepetido
-    ids = [a["dispositivo_id"] for a in acciones]
-    known = by_ids(conn, set(ids))
-    faults = [
-        ErrorCampo(f"acciones[{n}].dispositivo_id", "no existe" if i not in known else "está repetido")
-        for n, i in enumerate(ids)
-        if i not in known or i in ids[:n]
-    ]
-    if faults:
-        raise DatosInvalidos(faults)
+def _check(conn: Connection, acciones: Acciones) -> None:
+    conocidos(conn, [(f"acciones[{n}].dispositivo_id", a["dispositivo_id"]) for n, a in enumerate(acciones)])
 
 
 def _dump(acciones: Acciones) -> str:

@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app import dispositivos, ordenes
+from sqlalchemy import Connection
+
+from app import dispositivos, grupos, habitaciones, ordenes
 from app.db import UnitOfWork, raw
-from app.domain.errors import DatosInvalidos, DispositivoNotFound, DomainError, StorageBusy, StorageDamaged, StorageFull
+from app.domain.errors import (
+    DatosInvalidos,
+    DispositivoNotFound,
+    DomainError,
+    ErrorCampo,
+    RecursoNotFound,
+    StorageBusy,
+    StorageDamaged,
+    StorageFull,
+)
 from app.domain.peticiones import Cambios
 
 CREADA, SIN_CAMBIO, ERROR = "creada", "sin_cambio", "error"
 MAX_DISPOSITIVOS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Destino:
+    """Whom a bulk change is for: these devices, or those of a room, or of a group; the one that is set."""
+
+    dispositivos: tuple[int, ...] | None = None
+    habitacion_id: int | None = None
+    grupo_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +53,28 @@ class Resultado:
             "orden": self.orden,
             "error": self.error,
         }
+
+
+def alcanzados(conn: Connection, destino: Destino) -> Sequence[int]:
+    """The ids of the devices that it is for; an empty room has none.
+
+    Raises:
+        DatosInvalidos: there is no such room or group, or it has more than MAX_DISPOSITIVOS devices.
+    """
+    if destino.dispositivos is not None:
+        return destino.dispositivos
+    campo = "habitacion_id" if destino.grupo_id is None else "grupo_id"
+    try:
+        found: Sequence[int] = (
+            habitaciones.obtener(conn, destino.habitacion_id or 0).dispositivos
+            if destino.grupo_id is None
+            else grupos.obtener(conn, destino.grupo_id).dispositivos
+        )
+    except RecursoNotFound:
+        raise DatosInvalidos([ErrorCampo(campo, "no existe")]) from None
+    if len(found) > MAX_DISPOSITIVOS:
+        raise DatosInvalidos([ErrorCampo(campo, f"tiene más de {MAX_DISPOSITIVOS} dispositivos; pídalo por partes")])
+    return found
 
 
 def aplicar(uow: UnitOfWork, peticiones: Sequence[tuple[int, Cambios]]) -> list[Resultado]:

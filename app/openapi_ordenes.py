@@ -38,6 +38,10 @@ _MAYBE = {"type": ["string", "null"], "format": "date-time"}
 CONECTIVIDAD = Parametro(
     "conectividad", "query", "Solo los que están así.", {"type": "string", "enum": list(ESTADOS_CONECTIVIDAD)}
 )
+LUGAR = (
+    Parametro("habitacion", "query", "Solo los de esta habitación.", {"type": "integer", "minimum": 1}),
+    Parametro("grupo", "query", "Solo los de este grupo.", {"type": "integer", "minimum": 1}),
+)
 EJEMPLO_CONECTIVIDAD = {
     "estado": "en_linea",
     "ultima_senal": "2026-11-23T15:04:11.000000Z",
@@ -120,6 +124,7 @@ CAMPOS_CONTROL: dict[str, Any] = {
         },
         description="Si da señales de vida, según su propia cadencia; aparte de `estado`.",
     ),
+    "habitacion_id": {"type": ["integer", "null"]},
 }
 ESQUEMAS_ORDENES: dict[str, dict[str, Any]] = {
     "Porque": objeto(

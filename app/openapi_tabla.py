@@ -33,6 +33,7 @@ from app.openapi_ordenes import (
     EJEMPLO_TIEMPOS,
     ESPERAR,
     ESQUEMAS_ORDENES,
+    LUGAR,
     OPERACIONES_ORDENES,
 )
 from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
@@ -56,6 +57,7 @@ _DEVICE = {
     "deriva": {},
     "tiempos": EJEMPLO_TIEMPOS,
     "conectividad": EJEMPLO_CONECTIVIDAD,
+    "habitacion_id": None,
 }
 _CLAIM = {
     "serial_number": "TMP0603IF1WD",
@@ -93,6 +95,7 @@ OPERACIONES: tuple[Operacion, ...] = (
             ),
             Parametro("deriva", "query", "Solo los que no están como se pidió, o solo los que sí.", TRUE_FALSE),
             CONECTIVIDAD,
+            *LUGAR,
             Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", TEXT),
         ),
         errores=(422,),

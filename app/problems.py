@@ -91,11 +91,9 @@ class ProblemError(Exception):
 
 
 _STATUS: dict[type[DomainError], int] = {
-    de.DispositivoNotFound: 404,
-    de.AvisoNotFound: 404,
-    de.EscenaNotFound: 404,
+    de.RecursoNotFound: 404,
     de.NombreRepetido: 409,
-    de.DemasiadasEscenas: 409,
+    de.DemasiadosNombrados: 409,
     de.DispositivoNotDetected: 404,
     de.DispositivoYaReclamado: 409,
     de.SerialDuplicado: 409,

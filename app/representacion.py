@@ -28,7 +28,8 @@ def _additions(d: Dispositivo) -> str:
     return (
         f',"version":{d.version},"creado_en":"{d.creado_en}","actualizado_en":"{d.actualizado_en}",'
         f'"visto_en":{_stamp(d.visto_en)},"deriva":{drift},"tiempos":{{"estado":{_stamp(d.estado_en)},'
-        f'"parametros":{_stamp(d.parametros_en)},"configuracion":{d.configuracion_en_json}}},"conectividad":{conectividad_json(d)}}}'
+        f'"parametros":{_stamp(d.parametros_en)},"configuracion":{d.configuracion_en_json}}},"conectividad":{conectividad_json(d)},'
+        f'"habitacion_id":{"null" if d.habitacion_id is None else d.habitacion_id}}}'
     )
 
 

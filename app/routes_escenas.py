@@ -1,4 +1,4 @@
-"""Scenes and bulk orders over HTTP."""
+"""Rooms, groups, scenes and bulk orders over HTTP."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
-from app import escenas, masivo
+from app import escenas, grupos, habitaciones, masivo
+from app.coleccion import Coleccion, puertas
 from app.domain.dispositivo import dump_object
 from app.peticionario import cause_of
 from app.routes import body, json_response
-from app.schemas_escenas import parse_escena, parse_ordenes
+from app.schemas_escenas import parse_escena, parse_grupo, parse_habitacion, parse_ordenes
 
 if TYPE_CHECKING:
     from app.masivo import Resultado
     from app.servicios import Services
+
+COLECCIONES = tuple(
+    Coleccion(ruta, uno, parse, verbs.listar, verbs.obtener, verbs.crear, verbs.cambiar, verbs.borrar)
+    for ruta, uno, parse, verbs in (
+        ("habitaciones", "habitacion", parse_habitacion, habitaciones),
+        ("grupos", "grupo", parse_grupo, grupos),
+        ("escenas", "escena", parse_escena, escenas),
+    )
+)
 
 
 def blueprint(services: Services) -> Blueprint:
     """The routes over these parts."""
     routes = _Routes(services)
     bp = Blueprint("escenas", __name__)
-    for method, path, view in (
-        ("GET", "/escenas", routes.escenas),
-        ("POST", "/escenas", routes.crear_escena),
-        ("GET", "/escenas/<device_id:escena_id>", routes.obtener_escena),
-        ("PUT", "/escenas/<device_id:escena_id>", routes.cambiar_escena),
-        ("DELETE", "/escenas/<device_id:escena_id>", routes.borrar_escena),
-        ("POST", "/escenas/<device_id:escena_id>/aplicar", routes.aplicar_escena),
-        ("POST", "/ordenes", routes.ordenar),
-    ):
-        bp.add_url_rule(path, view.__name__, view, methods=[method])
+    for coleccion in COLECCIONES:
+        puertas(bp, services.db, coleccion)
+    bp.add_url_rule("/escenas/<device_id:escena_id>/aplicar", "aplicar_escena", routes.aplicar_escena, methods=["POST"])
+    bp.add_url_rule("/ordenes", "ordenar", routes.ordenar, methods=["POST"])
     return bp
 
 
@@ -38,43 +42,14 @@ class _Routes:
     def __init__(self, services: Services) -> None:
         self._db = services.db
 
-    def escenas(self) -> Response:
-        with self._db.reader() as conn:
-            return json_response(f"[{','.join(dump_object(e.as_object()) for e in escenas.listar(conn))}]")
-
-    def obtener_escena(self, escena_id: int) -> Response:
-        with self._db.reader() as conn:
-            return json_response(dump_object(escenas.obtener(conn, escena_id).as_object()))
-
-    def crear_escena(self) -> Response:
-        nombre, acciones = parse_escena(body())
-        with self._db.unit_of_work(cause_of(request)) as uow:
-            made = escenas.crear(uow, nombre, acciones)
-        answer = json_response(dump_object(made.as_object()), 201)
-        answer.headers["Location"] = f"/escenas/{made.id}"
-        return answer
-
-    def cambiar_escena(self, escena_id: int) -> Response:
-        nombre, acciones = parse_escena(body())
-        with self._db.unit_of_work(cause_of(request)) as uow:
-            made = escenas.cambiar(uow, escena_id, nombre, acciones)
-        return json_response(dump_object(made.as_object()))
-
-    def borrar_escena(self, escena_id: int) -> Response:
-        with self._db.unit_of_work(cause_of(request)) as uow:
-            escenas.borrar(uow, escena_id)
-        answer = Response(status=204)
-        del answer.headers["Content-Type"]
-        return answer
-
     def aplicar_escena(self, escena_id: int) -> Response:
         with self._db.unit_of_work(cause_of(request)) as uow:
             return _results(escenas.aplicar(uow, escena_id))
 
     def ordenar(self) -> Response:
-        asked = parse_ordenes(body())
+        destino, cambios = parse_ordenes(body())
         with self._db.unit_of_work(cause_of(request)) as uow:
-            return _results(masivo.aplicar(uow, asked))
+            return _results(masivo.aplicar(uow, [(i, cambios) for i in masivo.alcanzados(uow.conn, destino)]))
 
 
 def _results(results: list[Resultado]) -> Response:

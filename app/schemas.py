@@ -255,6 +255,7 @@ class CuerpoCambios(_Body):
     hasta: Instante | None = Field(None, description="Hasta cuándo se aparta del horario lo que se pide.")
     durante_s: Durante | None = Field(None, description="Durante cuántos segundos se aparta, hasta una semana.")
     esperado_cada_s: float | None = Field(None, ge=1, le=86400, description="Cada cuánto se espera; null: se aprende.")
+    habitacion_id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(None, description="null: ninguna.")
 
 
 EDITABLE = frozenset(CuerpoCambios.model_fields)
@@ -318,6 +319,7 @@ def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
         one_end(model.hasta, model.durante_s),
         model.durante_s,
         (model.esperado_cada_s,) if "esperado_cada_s" in body else None,
+        (model.habitacion_id,) if "habitacion_id" in body else None,
     )
     return PeticionCambios(cambios, tuple(ignorados), body.get("serial_number"))
 

@@ -1,4 +1,4 @@
-"""Bodies of scenes and of bulk orders, strict."""
+"""Bodies of rooms, groups, scenes and bulk orders, strict."""
 
 from __future__ import annotations
 
@@ -7,15 +7,35 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.peticiones import Cambios
-from app.masivo import MAX_DISPOSITIVOS
+from app.masivo import MAX_DISPOSITIVOS, Destino
 from app.schemas import Configuracion, parse_cambios, validated
 
 DispositivoId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
+DESTINOS = ("dispositivos", "habitacion_id", "grupo_id")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+Nombrado = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
+
+
+class CuerpoHabitacion(_Strict):
+    """Una habitación. Qué dispositivos tiene lo dice el `habitacion_id` de cada uno."""
+
+    nombre: Nombrado
+
+
+class CuerpoGrupo(_Strict):
+    """Un grupo de dispositivos, estén donde estén."""
+
+    nombre: Nombrado
+    dispositivos: Annotated[list[DispositivoId], Field(max_length=MAX_DISPOSITIVOS)]
 
 
 class AccionEscena(_Strict):
@@ -28,15 +48,38 @@ class AccionEscena(_Strict):
 class CuerpoEscena(_Strict):
     """Una escena: un nombre y cómo debe quedar cada dispositivo."""
 
-    nombre: Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
+    nombre: Nombrado
     acciones: Annotated[list[AccionEscena], Field(min_length=1, max_length=MAX_DISPOSITIVOS)]
 
 
 class CuerpoOrdenes(_Strict):
-    """Un mismo cambio para muchos dispositivos."""
+    """Un mismo cambio para muchos: unos dispositivos, los de una habitación o los de un grupo."""
 
-    dispositivos: Annotated[list[DispositivoId], Field(min_length=1, max_length=MAX_DISPOSITIVOS)]
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in DESTINOS]})
+
+    dispositivos: Annotated[list[DispositivoId], Field(min_length=1, max_length=MAX_DISPOSITIVOS)] | None = None
+    habitacion_id: DispositivoId | None = None
+    grupo_id: DispositivoId | None = None
     cambios: dict[str, Any] = Field(description="Lo mismo que admite `PUT /dispositivos/<id>`.")
+
+
+def parse_habitacion(body: Mapping[str, Any]) -> tuple[str]:
+    """(name,).
+
+    Raises:
+        DatosInvalidos: a field breaks its rule or is not known.
+    """
+    return (validated(CuerpoHabitacion, body).nombre.strip(),)
+
+
+def parse_grupo(body: Mapping[str, Any]) -> tuple[str, list[int]]:
+    """(name, ids of its devices).
+
+    Raises:
+        DatosInvalidos: a field breaks its rule or is not known.
+    """
+    model = validated(CuerpoGrupo, body)
+    return model.nombre.strip(), model.dispositivos
 
 
 def parse_escena(body: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
@@ -52,12 +95,14 @@ def parse_escena(body: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     return model.nombre.strip(), [{"dispositivo_id": a.dispositivo_id, "configuracion": c} for a, c in pairs]
 
 
-def parse_ordenes(body: Mapping[str, Any]) -> list[tuple[int, Cambios]]:
-    """The change of each device, once each.
+def parse_ordenes(body: Mapping[str, Any]) -> tuple[Destino, Cambios]:
+    """Whom the change is for, each device once, and the change.
 
     Raises:
-        DatosInvalidos: a field breaks its rule or is not known.
+        DatosInvalidos: a field breaks its rule or is not known, or not exactly one of DESTINOS is given.
     """
     model = validated(CuerpoOrdenes, body)
-    cambios = parse_cambios(model.cambios, 0).cambios
-    return [(device_id, cambios) for device_id in dict.fromkeys(model.dispositivos)]
+    if sum(getattr(model, name) is not None for name in DESTINOS) != 1:
+        raise DatosInvalidos([ErrorCampo("", f"dé uno, y solo uno, de {', '.join(DESTINOS)}")])
+    ids = None if model.dispositivos is None else tuple(dict.fromkeys(model.dispositivos))
+    return Destino(ids, model.habitacion_id, model.grupo_id), parse_cambios(model.cambios, 0).cambios

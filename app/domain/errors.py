@@ -29,39 +29,29 @@ class DomainError(Exception):
         super().__init__(self.mensaje)
 
 
-class DispositivoNotFound(DomainError):
+class RecursoNotFound(DomainError):
+    """Nothing has that id."""
+
+    codigo = "recurso_no_encontrado"
+    mensaje = "Recurso no encontrado"
+
+
+class DispositivoNotFound(RecursoNotFound):
     """No device has that id."""
-
-    codigo = "recurso_no_encontrado"
-    mensaje = "Recurso no encontrado"
-
-
-class AvisoNotFound(DomainError):
-    """No notice has that id."""
-
-    codigo = "recurso_no_encontrado"
-    mensaje = "Recurso no encontrado"
-
-
-class EscenaNotFound(DomainError):
-    """No scene has that id."""
-
-    codigo = "recurso_no_encontrado"
-    mensaje = "Recurso no encontrado"
 
 
 class NombreRepetido(DomainError):
     """Another one has that name, in upper or lower case."""
 
     codigo = "nombre_repetido"
-    mensaje = "Ya hay otra con ese nombre"
+    mensaje = "Ese nombre ya está en uso"
 
 
-class DemasiadasEscenas(DomainError):
-    """The bound on scenes is reached."""
+class DemasiadosNombrados(DomainError):
+    """The bound on rooms, groups, scenes or rules is reached."""
 
-    codigo = "demasiadas_escenas"
-    mensaje = "Ya hay 200 escenas; borre alguna"
+    codigo = "demasiados"
+    mensaje = "Ya hay demasiados; borre alguno"
 
 
 class DispositivoNotDetected(DomainError):

@@ -22,7 +22,8 @@ class FiltroStream:
 @dataclass(frozen=True, slots=True)
 class FiltroLista:
     """Filter of the device list; ``deriva``: whether something is not as asked; ``q`` is looked for in serial, name,
-    model and description, case-insensitive."""
+    model and description, case-insensitive; ``habitacion``
+    and ``grupo`` are ids."""
 
     reclamado: bool | None = None
     tipo: str | None = None
@@ -30,3 +31,5 @@ class FiltroLista:
     q: str | None = None
     deriva: bool | None = None
     conectividad: str | None = None
+    habitacion: int | None = None
+    grupo: int | None = None

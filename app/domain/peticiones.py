@@ -51,3 +51,5 @@ class Cambios:
     durante_s: float | None = None
     esperado: tuple[float | None] | None = None
     """Expect a message every so many seconds; ``(None,)``: learn it again."""
+    habitacion: tuple[int | None] | None = None
+    """Put it in a room; ``(None,)``: in none."""

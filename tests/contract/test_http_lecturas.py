@@ -31,7 +31,7 @@ def test_unknown_device_has_the_promised_bytes(backend, http, detectar, serial):
     times = rf'{{"estado":"{STAMP}","parametros":"{STAMP}","configuracion":{{"encendido":"{STAMP}"}}}}'
     ours = rf'"creado_en":"{STAMP}","actualizado_en":"{STAMP}","visto_en":"{STAMP}","deriva":{{}},"tiempos":{times}'
     ours += rf',"conectividad":{{"estado":"en_linea","ultima_senal":"{STAMP}","esperado_cada_s":(?:null|[0-9]+),'
-    ours += rf'"motivo":"senal","desde":"{STAMP}"}}}}'
+    ours += rf'"motivo":"senal","desde":"{STAMP}"}},"habitacion_id":null}}'
     assert re.fullmatch(ours, rest), rest
 
 

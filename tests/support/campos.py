@@ -12,4 +12,4 @@ TEN = [
     "configuracion",
     "reclamado",
 ]
-OURS = ["version", "creado_en", "actualizado_en", "visto_en", "deriva", "tiempos", "conectividad"]
+OURS = ["version", "creado_en", "actualizado_en", "visto_en", "deriva", "tiempos", "conectividad", "habitacion_id"]

@@ -27,7 +27,7 @@ def test_an_update_is_the_rest_object_with_its_event_last_of_the_old_fields():
             '"reclamado":false,"event":"device_update","version":1,"creado_en":"2026-11-23T14:00:00.000000Z",'
             '"actualizado_en":"2026-11-23T14:00:00.000000Z","visto_en":"X",'
             '"deriva":{},"tiempos":{"estado":null,"parametros":null,"configuracion":{}},"conectividad":{"estado":"desconocido",'
-            '"ultima_senal":"X","esperado_cada_s":null,"motivo":"sin_noticias","desde":null}}\n\n'
+            '"ultima_senal":"X","esperado_cada_s":null,"motivo":"sin_noticias","desde":null},"habitacion_id":null}\n\n'
         ).encode()
     )
 
