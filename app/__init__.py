@@ -16,7 +16,16 @@ def create_app(services: Services) -> Flask:
     """The Flask application over these parts: routes, errors as problems, and the guard as its outermost layer."""
     from flask import Flask
 
-    from app import problems, routes, routes_avisos, routes_casa, routes_escenas, routes_horario, routes_sistema
+    from app import (
+        problems,
+        routes,
+        routes_avisos,
+        routes_casa,
+        routes_escenas,
+        routes_horario,
+        routes_reglas,
+        routes_sistema,
+    )
     from app.acceso import Acceso, Politica
     from app.rutas_ids import DeviceIdConverter
 
@@ -31,6 +40,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes_casa.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
+    app.register_blueprint(routes_reglas.blueprint(services))
     app.register_blueprint(routes_sistema.blueprint(services))
     politica = Politica.make(
         trusted_networks=services.settings.trusted_networks,

@@ -290,8 +290,8 @@ def by_ids(conn: Connection, ids: Iterable[int]) -> dict[int, Dispositivo]:
     return {d.id: d for d in map(device_of, select_in(conn, dispositivo, "id", list(ids)))}
 
 
-def conocidos(conn: Connection, nombrados: Sequence[tuple[str, int]]) -> None:
-    """Whether each (path in the body, device id) is a device that exists and that no other names.
+def conocidos(conn: Connection, nombrados: Sequence[tuple[str, int]], *, repetidos: bool = False) -> None:
+    """Whether each (path in the body, device id) is a device that exists and, unless ``repetidos``, is named once.
 
     Raises:
         DatosInvalidos: with the path of each that is not.
@@ -301,7 +301,7 @@ def conocidos(conn: Connection, nombrados: Sequence[tuple[str, int]]) -> None:
     faults = [
         ErrorCampo(campo, "no existe" if device_id not in known else "está repetido")
         for n, (campo, device_id) in enumerate(nombrados)
-        if device_id not in known or device_id in ids[:n]
+        if device_id not in known or (not repetidos and device_id in ids[:n])
     ]
     if faults:
         raise DatosInvalidos(faults)

@@ -14,8 +14,9 @@ from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
 from app.dispositivos import conocidos
 from app.domain.causa import Causa
+from app.domain.errors import EscenaEnUso
 from app.domain.peticiones import Cambios
-from app.models import escena
+from app.models import escena, regla
 
 MAX_ESCENAS = 200
 Acciones = Sequence[Mapping[str, Any]]
@@ -95,7 +96,11 @@ def borrar(uow: UnitOfWork, escena_id: int) -> None:
 
     Raises:
         RecursoNotFound: no scene has that id.
+        EscenaEnUso: a rule applies it.
     """
+    for row in nombrados.filas(uow.conn, regla):
+        if any(a.get("escena_id") == escena_id for a in json.loads(row.definicion)["acciones"]):
+            raise EscenaEnUso(f"La regla «{row.nombre}» usa esa escena")
     nombrados.quitar(uow, escena, escena_id)
 
 

@@ -50,6 +50,10 @@ SERIES: tuple[Serie, ...] = (
     _counter("horarios", "pedidos", "iot_horarios_pedidos", "Changes that schedules asked for."),
     _counter("horarios", "repetidos", "iot_horarios_repetidos", "Of these, asked again of a device that disagrees."),
     _counter("horarios", "fallos", "iot_horarios_fallos", "Looks of the scheduler that failed."),
+    _gauge("reglas", "vivo", "iot_reglas_vivo", "1 while the rules are followed."),
+    _gauge("reglas", "activas", "iot_reglas", "Rules that are switched on."),
+    _counter("reglas", "disparos", "iot_reglas_disparos", "Times that a rule was carried out."),
+    _counter("reglas", "omitidos", "iot_reglas_omitidos", "Times that one was met and not carried out: a loop."),
     *[
         _gauge("conectividad", k, "iot_dispositivos", "Devices by liveness.", ("conectividad", k))
         for k in ("en_linea", "dudoso", "fuera", "desconocido")

@@ -58,6 +58,6 @@ def operaciones(d: Descrita) -> tuple[Operacion, ...]:
         ),
         Operacion(
             "DELETE", path, f"borrar_{d.uno}", d.grupo, f"Borrar {d.una}", d.al_borrar,
-            (Respuesta(204, "Ya no existe."),), (one,), errores=(404, 503, 507),
+            (Respuesta(204, "Ya no existe."),), (one,), errores=(404, 409, 503, 507),
         ),
     )  # fmt: skip

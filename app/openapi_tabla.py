@@ -36,6 +36,7 @@ from app.openapi_ordenes import (
     LUGAR,
     OPERACIONES_ORDENES,
 )
+from app.openapi_reglas import ESQUEMAS_REGLAS, OPERACIONES_REGLAS
 from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
 
 _RECLAMADO = Parametro("reclamado", "query", "Solo los reclamados (`true`) o los que no (`false`).", TRUE_FALSE)
@@ -222,6 +223,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
+    *OPERACIONES_REGLAS,
     *OPERACIONES_AVISOS,
     Operacion(
         "GET",
@@ -374,4 +376,4 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
     },
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
-ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO

@@ -93,6 +93,7 @@ class ProblemError(Exception):
 _STATUS: dict[type[DomainError], int] = {
     de.RecursoNotFound: 404,
     de.NombreRepetido: 409,
+    de.EscenaEnUso: 409,
     de.DemasiadosNombrados: 409,
     de.DispositivoNotDetected: 404,
     de.DispositivoYaReclamado: 409,

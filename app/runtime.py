@@ -33,6 +33,7 @@ from app.domain.orden import LimitesOrden
 from app.espera import Esperas
 from app.ingest import Delivery, Ingest, IngestLimits
 from app.migrations import HEAD, DatabaseFault, migrate
+from app.motor import Motor
 from app.mqtt_client import MqttClient, MqttSettings
 from app.programador import Programador
 from app.server import Server, max_connections
@@ -125,6 +126,8 @@ class Runtime:
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.vigia = Vigia(self.db, clock, self._devices_heard)
         self._bus.subscribe(self.vigia.on_events)
+        self.motor = Motor(self.db, clock)
+        self._bus.subscribe(self.motor.on_events)
         self.ingest = Ingest(self.db, _limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
@@ -144,6 +147,7 @@ class Runtime:
         self.programador.start()
         self.vencimientos.start()
         self.vigia.start()
+        self.motor.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
@@ -173,6 +177,7 @@ class Runtime:
             "mqtt": self._mqtt_state(),
             "ingesta": {"viva": self.ingest.alive(), **self.ingest.stats()},
             "horarios": {"vivo": self.programador.alive(), **self.programador.stats()},
+            "reglas": {"vivo": self.motor.alive(), **self.motor.stats()},
             "conectividad": {"viva": self.vigia.alive(), **self.vigia.stats()},
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
@@ -223,6 +228,7 @@ class Runtime:
         pool.apply(self.programador.stop)
         pool.apply(self.vencimientos.stop)
         pool.apply(self.vigia.stop)
+        pool.apply(self.motor.stop)
         if self.mqtt is not None:
             pool.apply(self.mqtt.stop)
         self.server.stop()

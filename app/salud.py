@@ -118,6 +118,14 @@ def _liveness(parte: Parte) -> Juicio:
     return Juicio("bien", f"{parte.get('en_linea', 0)} en línea" + (f", {lost} fuera" if lost else ""))
 
 
+def _rules(parte: Parte) -> Juicio:
+    if not parte.get("vivo", True):
+        return Juicio("mal", "el hilo que sigue las reglas no está vivo")
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    return Juicio("bien", f"{parte.get('activas', 0)} reglas activas")
+
+
 def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
     if total and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE):
@@ -137,6 +145,7 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "ingesta": _ingest,  # viva: bool, fallo: str | None, en_cola: int
     "conectividad": _liveness,  # viva: bool, fallo: str | None, en_linea, fuera: int
     "horarios": _schedules,  # vivo, sin_hora: bool, fallo: str | None, guiados: int
+    "reglas": _rules,  # vivo: bool, fallo: str | None, activas: int
     "flujos": _streams,  # lectores: int
     "http": _http,  # conexiones, conexiones_max: int
     "disco": _disk,  # libre_bytes, total_bytes: int

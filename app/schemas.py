@@ -382,7 +382,7 @@ def _path(loc: Iterable[int | str]) -> str:
     for step in loc:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif step not in ("[ventanas]", "[eventos]", "[key]"):
+        elif not step.startswith("["):  # the name of a variant
             text += f".{step}" if text else step
     return text[:200]
 
@@ -401,6 +401,8 @@ _MESSAGES = {
     "less_than_equal": "no puede pasar de {le}",
     "too_long": "no puede tener más de {max_length} elementos",
     "extra_forbidden": "no se conoce",
+    "too_short": "no puede tener menos de {min_length} elementos",
+    "literal_error": "debe ser {expected}",
     "list_type": "debe ser una lista",
     "dict_type": "debe ser un objeto",
     "model_type": "debe ser un objeto",
@@ -413,4 +415,4 @@ def _message(error: Mapping[str, Any]) -> str:
     if "mensaje" in context:
         return str(context["mensaje"])
     template = _MESSAGES.get(error["type"])
-    return template.format(**context) if template else "no es válido"
+    return template.format(**context).replace("' or '", "' o '") if template else "no es válido"

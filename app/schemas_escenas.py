@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.peticiones import Cambios
 from app.masivo import MAX_DISPOSITIVOS, Destino
-from app.schemas import Configuracion, parse_cambios, validated
+from app.schemas import Configuracion, Nombre, parse_cambios, validated
 
 DispositivoId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
@@ -22,19 +22,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-Nombrado = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
-
-
 class CuerpoHabitacion(_Strict):
     """Una habitación. Qué dispositivos tiene lo dice el `habitacion_id` de cada uno."""
 
-    nombre: Nombrado
+    nombre: Nombre
 
 
 class CuerpoGrupo(_Strict):
     """Un grupo de dispositivos, estén donde estén."""
 
-    nombre: Nombrado
+    nombre: Nombre
     dispositivos: Annotated[list[DispositivoId], Field(max_length=MAX_DISPOSITIVOS)]
 
 
@@ -48,7 +45,7 @@ class AccionEscena(_Strict):
 class CuerpoEscena(_Strict):
     """Una escena: un nombre y cómo debe quedar cada dispositivo."""
 
-    nombre: Nombrado
+    nombre: Nombre
     acciones: Annotated[list[AccionEscena], Field(min_length=1, max_length=MAX_DISPOSITIVOS)]
 
 

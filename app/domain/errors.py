@@ -54,6 +54,13 @@ class DemasiadosNombrados(DomainError):
     mensaje = "Ya hay demasiados; borre alguno"
 
 
+class EscenaEnUso(DomainError):
+    """A rule applies that scene."""
+
+    codigo = "en_uso"
+    mensaje = "Una regla usa esa escena"
+
+
 class DispositivoNotDetected(DomainError):
     """A claim names a serial that was never heard over MQTT."""
 
