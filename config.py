@@ -57,6 +57,13 @@ class Config:
     ORDER_TTL_S = 60.0
     ORDERS_KEPT = 200
 
+    # Notices
+    NOTICES_MAX = 500
+    NOTIFY_MIN_GRAVEDAD = "info"
+    NOTIFY_WEBHOOK_URL = ""
+    NOTIFY_WEBHOOK_SECRET = ""
+    NOTIFY_APPRISE_URLS = ()
+
     # Live events
     SSE_PING_S = 15.0
     SSE_HISTORY_EVENTS = 5_000
@@ -215,6 +222,32 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Tiempo que una orden espera a que el dispositivo la cumpla; o tres de sus informes, si es más.",
     ),
     _entero("ORDERS_KEPT", 1, 100_000, "órdenes", "Órdenes ya terminadas que se guardan de cada dispositivo."),
+    _entero("NOTICES_MAX", 10, 100_000, "avisos", "Avisos que se guardan; los resueltos más antiguos se van primero."),
+    Ajuste(
+        "NOTIFY_MIN_GRAVEDAD",
+        "eleccion",
+        "Desde qué gravedad sale un aviso de la casa; los demás quedan en el buzón.",
+        opciones=("info", "advertencia", "grave"),
+    ),
+    Ajuste(
+        "NOTIFY_WEBHOOK_URL",
+        "url_aviso",
+        "Dirección a la que se manda cada aviso con un POST. Vacía: a ninguna.",
+        secreto=True,
+    ),
+    Ajuste(
+        "NOTIFY_WEBHOOK_SECRET",
+        "texto",
+        "Clave con la que se firma cada POST (HMAC-SHA256 en la cabecera X-IoT-Firma).",
+        secreto=True,
+    ),
+    Ajuste(
+        "NOTIFY_APPRISE_URLS",
+        "textos",
+        "Direcciones de apprise (Telegram, correo, ntfy...) por las que sale cada aviso. Necesita "
+        "requirements-avisos.txt.",
+        secreto=True,
+    ),
     _numero("SSE_PING_S", 1, 3_600, "s", "Cada cuánto se manda un ping por los flujos en vivo."),
     _entero("SSE_HISTORY_EVENTS", 0, 1_000_000, "eventos", "Eventos que se recuerdan para quien se reconecta."),
     _entero("SSE_MAX_STREAMS", 1, 100_000, "flujos", "Flujos en vivo abiertos a la vez."),

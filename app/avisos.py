@@ -62,7 +62,7 @@ def avisar(
     )
     _save(uow, nuevo, dispositivo)
     if antes is None:
-        podar(uow, MAX_AVISOS)
+        podar(uow, uow.limites.avisos)
 
 
 def resolver(uow: UnitOfWork, clave: str) -> None:
@@ -120,10 +120,6 @@ def marcar_todos_vistos(uow: UnitOfWork) -> int:
         about = devices.get(antes.dispositivo_id) if antes.dispositivo_id is not None else None
         _save(uow, replace(antes, estado=VISTO, visto_en=iso_z(uow.now)), about)
     return len(nuevos)
-
-
-MAX_AVISOS = 500
-"""Kept at most; see :func:`podar` for which go."""
 
 
 def podar(uow: UnitOfWork, keep: int) -> int:
@@ -197,6 +193,11 @@ def enviado(uow: UnitOfWork, salio: Aviso, puerta: int, *, abandonado: bool = Fa
         "UPDATE aviso SET por_enviar = por_enviar & ~?, abandonado = abandonado | ? WHERE id = ? AND secuencia = ?",
         (puerta, puerta if abandonado else 0, salio.id, salio.secuencia),
     )
+
+
+def abierto(conn: Connection, clave: str) -> bool:
+    """Whether there is an open notice of ``clave``."""
+    return _open_of(conn, clave) is not None
 
 
 def cerrar_puertas(uow: UnitOfWork, puertas: int) -> None:

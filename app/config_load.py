@@ -91,6 +91,11 @@ class Settings:
     command_grace_s: float
     order_ttl_s: float
     orders_kept: int
+    notices_max: int
+    notify_min_gravedad: str
+    notify_webhook_url: str = field(repr=False)
+    notify_webhook_secret: str = field(repr=False)
+    notify_apprise_urls: tuple[str, ...] = field(repr=False)
     sse_ping_s: float
     sse_history_events: int
     sse_max_streams: int
@@ -195,6 +200,8 @@ class _Collector:
             self._check_file(name)
         if value("MQTT_TLS_ENABLED") and not value("MQTT_BROKER_URL"):
             self._fault_at("MQTT_TLS_ENABLED", "el TLS es para un broker propio; ponga también MQTT_BROKER_URL")
+        if value("NOTIFY_WEBHOOK_SECRET") and not value("NOTIFY_WEBHOOK_URL"):
+            self._fault_at("NOTIFY_WEBHOOK_SECRET", "hay clave pero no dirección; ponga también NOTIFY_WEBHOOK_URL")
         if value("MQTT_EMBEDDED") == "siempre" and value("MQTT_BROKER_URL"):
             self._fault_at("MQTT_EMBEDDED", "«siempre» y MQTT_BROKER_URL se contradicen; quite uno de los dos")
         if {"HOUSE_LATITUDE", "HOUSE_LONGITUDE"} <= self.values.keys() and (

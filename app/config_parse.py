@@ -180,6 +180,16 @@ def _url(ajuste: Ajuste, raw: object) -> str:
     return text
 
 
+def _notice_url(ajuste: Ajuste, raw: object) -> str:
+    """Unlike ours, it may have a query; what is secret in it stays there, and is not shown."""
+    text = _trimmed(ajuste, raw)
+    if text:
+        _url(ajuste, text.partition("?")[0])
+    if "#" in text or not text.isascii() or " " in text:
+        raise ValorNoValido("se esperaba una dirección como https://mi.servidor/avisos?clave=...")
+    return text
+
+
 def _database(ajuste: Ajuste, raw: object) -> str:
     text = _trimmed(ajuste, raw)
     scheme = text.partition("://")[0]
@@ -262,6 +272,8 @@ _PARSERS: dict[str, Callable[[Ajuste, object], Valor]] = {
     "anfitriones": _hosts,
     "redes": _networks,
     "url_http": _url,
+    "url_aviso": _notice_url,
+    "textos": _items,
     "uri_db": _database,
     "id_cliente": _client_id,
     "fichero": _trimmed,

@@ -55,6 +55,15 @@ SERIES: tuple[Serie, ...] = (
     _counter("reglas", "disparos", "iot_reglas_disparos", "Times that a rule was carried out."),
     _counter("reglas", "omitidos", "iot_reglas_omitidos", "Times that one was met and not carried out: a loop."),
     *[
+        _counter(door, k, "iot_avisos_salida", "Notices by what became of them at a door.", ("destino", f"{door}_{k}"))
+        for door in ("webhook", "apprise")
+        for k in ("enviados", "abandonados")
+    ],
+    *[
+        _gauge(door, "por_enviar", "iot_avisos_por_enviar", "Notices that wait at a door.", ("puerta", door))
+        for door in ("webhook", "apprise")
+    ],
+    *[
         _gauge("conectividad", k, "iot_dispositivos", "Devices by liveness.", ("conectividad", k))
         for k in ("en_linea", "dudoso", "fuera", "desconocido")
     ],

@@ -17,7 +17,7 @@ from typing import Any
 from app import avisos, casa, dispositivos
 from app.anulacion import ANULACION, CLAVES, guiado
 from app.clock import Clock, iso_z
-from app.db import Database, UnitOfWork, raw
+from app.db import Database, UnitOfWork
 from app.domain.causa import Causa
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DatosInvalidos, DispositivoNotFound, DomainError
@@ -208,8 +208,7 @@ class Programador:
     def _told(self) -> bool:
         """Whether a notice of an earlier start is still open."""
         with self._db.reader() as conn:
-            query = "SELECT 1 FROM aviso WHERE clave = ? AND estado != 'resuelto'"
-            return raw(conn).execute(query, (RELOJ,)).fetchone() is not None
+            return avisos.abierto(conn, RELOJ)
 
     def _everybody(self, now: datetime) -> list[int]:
         """The house is read, and every plan is made again."""

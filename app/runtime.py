@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,22 +19,27 @@ from typing import Any
 import gevent
 
 from app import __version__, create_app, dispositivos
+from app.avisos import cerrar_puertas
 from app.broker import BrokerError, BrokerInfo, choose_broker
 from app.broker_base import Broker
 from app.bus import Bus
 from app.clock import Clock, iso_z
 from app.config_load import Settings
 from app.db import Database
+from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
 from app.espera import Esperas
+from app.guardian import Guardian, free_and_total
 from app.ingest import Delivery, Ingest, IngestLimits
+from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
 from app.mqtt_client import MqttClient, MqttSettings
 from app.programador import Programador
+from app.puertas import Apprise, Puerta, Webhook
 from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
@@ -128,6 +132,8 @@ class Runtime:
         self._bus.subscribe(self.vigia.on_events)
         self.motor = Motor(self.db, clock)
         self._bus.subscribe(self.motor.on_events)
+        self.guardian = Guardian(self.db, lambda: free_and_total(settings.instance_path))
+        self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, _limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
@@ -148,12 +154,34 @@ class Runtime:
         self.vencimientos.start()
         self.vigia.start()
         self.motor.start()
+        self.guardian.start()
+        for door in self.mensajeros:
+            door.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
         self.server.serve_forever()
         if self._stopper is not None:
             self._stopper.join()  # the server is the first to end, the broker and the database come after it
+
+    def _messengers(self) -> list[Mensajero]:
+        """One for each door that the house has; what waits at one that it has not is not sent any more."""
+        s = self.settings
+        doors: list[Puerta] = []
+        if s.notify_webhook_url:
+            doors.append(Webhook(s.notify_webhook_url, s.notify_webhook_secret, self.clock, __version__))
+        if s.notify_apprise_urls:
+            doors.append(Apprise(s.notify_apprise_urls))
+        missing = TODAS & ~sum(door.bit for door in doors)
+        try:
+            with self.db.unit_of_work() as uow:
+                cerrar_puertas(uow, missing)
+        except DomainError as error:  # a full disk must not keep the house from starting
+            log.warning("no se pudo apuntar que faltan puertas de avisos: %s", error.mensaje)
+        made = [Mensajero(self.db, self.clock, door, at_least(s.notify_min_gravedad)) for door in doors]
+        for each in made:
+            self._bus.subscribe(each.on_events)
+        return made
 
     def _end_waits(self) -> None:
         """No stream and no held answer keeps the server from its end."""
@@ -168,7 +196,7 @@ class Runtime:
 
     def estado(self) -> Mapping[str, Any]:
         """What every part says of itself, for ``/salud`` and ``/metrics``; any thread."""
-        disk = shutil.disk_usage(self.settings.instance_path)
+        free, total = free_and_total(self.settings.instance_path)
         return {
             "version": __version__,
             "parando": self.stopping,
@@ -179,10 +207,11 @@ class Runtime:
             "horarios": {"vivo": self.programador.alive(), **self.programador.stats()},
             "reglas": {"vivo": self.motor.alive(), **self.motor.stats()},
             "conectividad": {"viva": self.vigia.alive(), **self.vigia.stats()},
+            **{each.nombre: each.stats() for each in self.mensajeros},
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
-            "disco": {"libre_bytes": disk.free, "total_bytes": disk.total},
+            "disco": {"libre_bytes": free, "total_bytes": total},
             "reloj": {"ahora": iso_z(self.clock.now())},
         }
 
@@ -229,6 +258,9 @@ class Runtime:
         pool.apply(self.vencimientos.stop)
         pool.apply(self.vigia.stop)
         pool.apply(self.motor.stop)
+        pool.apply(self.guardian.stop)
+        for door in self.mensajeros:
+            pool.apply(door.stop)
         if self.mqtt is not None:
             pool.apply(self.mqtt.stop)
         self.server.stop()
@@ -304,7 +336,7 @@ def _limits(s: Settings) -> IngestLimits:
 
 
 def _orders(s: Settings) -> LimitesOrden:
-    return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept)
+    return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept, avisos=s.notices_max)
 
 
 def _house(s: Settings) -> Casa:

@@ -126,9 +126,22 @@ def _rules(parte: Parte) -> Juicio:
     return Juicio("bien", f"{parte.get('activas', 0)} reglas activas")
 
 
+def _door(parte: Parte) -> Juicio:
+    if not parte.get("viva", True):
+        return Juicio("mal", "el hilo que lleva los avisos no está vivo")
+    if parte.get("fallo"):
+        return Juicio("degradado", f"{parte['fallo']} ({parte.get('por_enviar', 0)} por enviar)")
+    return Juicio("bien", f"{parte.get('enviados', 0)} avisos enviados")
+
+
+def poco_disco(free: int, total: int) -> bool:
+    """Whether the disk is as good as full, in bytes."""
+    return total > 0 and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE)
+
+
 def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
-    if total and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE):
+    if poco_disco(free, total):
         return Juicio("degradado", f"quedan {free >> 20} MiB libres en el disco de los datos")
     return Juicio("bien", f"{free >> 20} MiB libres")
 
@@ -146,6 +159,8 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "conectividad": _liveness,  # viva: bool, fallo: str | None, en_linea, fuera: int
     "horarios": _schedules,  # vivo, sin_hora: bool, fallo: str | None, guiados: int
     "reglas": _rules,  # vivo: bool, fallo: str | None, activas: int
+    "webhook": _door,  # viva: bool, fallo: str | None, por_enviar, enviados: int
+    "apprise": _door,
     "flujos": _streams,  # lectores: int
     "http": _http,  # conexiones, conexiones_max: int
     "disco": _disk,  # libre_bytes, total_bytes: int

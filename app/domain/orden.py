@@ -33,10 +33,11 @@ EXPECTED_REPORTS = 3
 
 @dataclass(frozen=True, slots=True)
 class LimitesOrden:
-    """The settings ORDER_TTL_S (seconds) and ORDERS_KEPT (of each device)."""
+    """The settings ORDER_TTL_S (seconds), ORDERS_KEPT (of each device) and NOTICES_MAX."""
 
     ttl_s: float = 60.0
     guardadas: int = 200
+    avisos: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def test_metrics_are_the_parts_numbers():
 
 def test_metric_labels_are_of_a_fixed_set():
     for serie in SERIES:
-        assert serie.etiqueta is None or serie.etiqueta[0] in ("destino", "clase", "conectividad")
+        assert serie.etiqueta is None or serie.etiqueta[0] in ("destino", "clase", "conectividad", "puerta")
     kinds: dict[str, set[str]] = {}
     for serie in SERIES:
         kinds.setdefault(serie.nombre, set()).add(serie.clase)
