@@ -1,97 +1,18 @@
-"""The engine of rules in virtual time on a real database file: restarts, loops, lost devices, clocks that are set."""
+"""The engine of rules in virtual time on a real database file: when it fires, what it does, loops, floods, changes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app import avisos, casa, dispositivos, escenas, reglas
-from app.db import bulk_insert, raw
-from app.dispositivos import announce
-from app.domain.aviso import FiltroAvisos
-from app.domain.errors import StorageBusy
-from app.domain.events import CambioDeseada
-from app.models import dispositivo, row_of
-from app.motor import MAX_COLA, MAX_DISPAROS, Motor
-from tests.support.nucleo import FakeClock, House
-
-A, B, C = "AAA0000001", "BBB0000001", "CCC0000001"
-AVISO = {"tipo": "aviso", "texto": "¡ya!"}
-
-
-class Ruled(House):
-    """A house with three devices whose rules are followed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.fake = FakeClock()
-        super().__init__(folder, self.fake)
-        for serial in (A, B, C):
-            self.say(serial, estado="inactivo", parametros={"x": 0})
-        self.follow()
-
-    def follow(self) -> None:
-        self.motor = Motor(self.db, self.fake)
-        self._unsubscribe = self.bus.subscribe(self.motor.on_events)
-
-    def die(self) -> None:
-        """As kill -9 leaves it; the next one starts from what is stored."""
-        self._unsubscribe()
-        self.follow()
-
-    def say(self, serial: str, **fields: Any) -> None:
-        self.report({"serial_number": serial, **fields})
-
-    def x(self, value: Any, serial: str = A) -> None:
-        """A report, followed at once."""
-        self.say(serial, parametros={"x": value})
-        self.settle()
-
-    def settle(self) -> None:
-        for _ in range(20):
-            if self.motor.tick() > 0:
-                return
-        raise AssertionError("it never comes to rest")
-
-    def go(self, seconds: float) -> None:
-        """Time passes, one look a second."""
-        for _ in range(int(seconds)):
-            self.fake.advance(1)
-            self.motor.tick()
-
-    def id(self, serial: str) -> int:
-        return self.device(serial).id
-
-    def lay(self, condicion: dict[str, Any], *acciones: dict[str, Any], nombre: str = "regla") -> int:
-        with self.db.unit_of_work() as uow:
-            return reglas.crear(uow, nombre, True, condicion, list(acciones) or [AVISO]).id
-
-    def when(self, condicion: dict[str, Any], *acciones: dict[str, Any], nombre: str = "regla") -> int:
-        made = self.lay(condicion, *acciones, nombre=nombre)
-        self.settle()
-        return made
-
-    def above(self, valor: float = 10, serial: str = A, **more: Any) -> dict[str, Any]:
-        return {"dispositivo_id": self.id(serial), "parametro": "x", "operador": ">", "valor": valor, **more}
-
-    def is_(self, serial: str, estado: str, **more: Any) -> dict[str, Any]:
-        return {"dispositivo_id": self.id(serial), "estado": estado, **more}
-
-    def order(self, serial: str, on: bool) -> dict[str, Any]:
-        return {"tipo": "orden", "dispositivo_id": self.id(serial), "configuracion": {"encendido": on}}
-
-    def fired(self, regla_id: int) -> int:
-        with self.db.reader() as conn:
-            return reglas.obtener(conn, regla_id).disparos
-
-    def notices(self, tipo: str = "regla") -> list[dict[str, Any]]:
-        with self.db.reader() as conn:
-            found = map(json.loads, avisos.listar(conn, FiltroAvisos(), page=1, per_page=200).data)
-            return [a for a in found if a["tipo"] == tipo]
+from app import dispositivos, escenas, reglas
+from app.db import raw
+from app.motor import MAX_COLA, MAX_DISPAROS
+from tests.support.reglas import AVISO, A, B, C, Ruled
 
 
 @pytest.fixture
@@ -127,81 +48,6 @@ def test_a_pulse_between_two_looks_is_seen(house: Ruled) -> None:
     house.report(*[{"serial_number": A, "parametros": {"x": x}} for x in (0, 50, 0, 50, 0)])
     house.settle()
     assert house.fired(rule) == 2
-
-
-def test_for_ten_minutes(house: Ruled) -> None:
-    rule = house.when(house.above(durante_s=600))
-    house.x(50)
-    house.go(599)
-    assert house.fired(rule) == 0
-    house.go(1)
-    assert house.fired(rule) == 1
-    house.x(0)
-    house.x(50)
-    house.go(300)
-    house.x(0)
-    house.go(600)
-    assert house.fired(rule) == 1
-
-
-@pytest.mark.parametrize("at", [1, 60, 300, 598])
-def test_for_ten_minutes_over_a_restart(house: Ruled, at: int) -> None:
-    rule = house.when(house.above(durante_s=600))
-    house.x(50)
-    house.go(at)
-    house.die()
-    house.fake.advance(1)
-    house.go(600 - at - 2)
-    assert house.fired(rule) == 0
-    house.go(2)
-    assert house.fired(rule) == 1
-
-
-def test_a_restart_repeats_nothing_and_sees_what_changed_meanwhile(house: Ruled) -> None:
-    rule = house.when(house.above())
-    house.x(50)
-    for _ in range(5):
-        house.die()
-        house.settle()
-    assert house.fired(rule) == 1
-    house._unsubscribe()
-    house.say(A, parametros={"x": 0})
-    house.follow()
-    house.settle()
-    house.go(2)
-    house._unsubscribe()
-    house.say(A, parametros={"x": 50})
-    house.follow()
-    house.settle()
-    assert house.fired(rule) == 2
-
-
-def test_a_kill_between_the_report_and_the_rule_loses_nothing(house: Ruled) -> None:
-    rule = house.when(house.above())
-    house.say(A, parametros={"x": 50})
-    house.die()
-    house.settle()
-    assert house.fired(rule) == 1
-
-
-def test_a_full_disk_makes_it_late(house: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it owes stays owed, over a kill too, and is done once."""
-    rule = house.when(house.above(), AVISO, house.order(B, on=True))
-    real = avisos.avisar
-    monkeypatch.setattr(avisos, "avisar", lambda *_, **__: (_ for _ in ()).throw(StorageBusy()))
-    house.say(A, parametros={"x": 50})
-    for _ in range(3):
-        with pytest.raises(StorageBusy):
-            house.motor.tick()
-    house.motor.guardar()
-    house.die()
-    with pytest.raises(StorageBusy):
-        house.motor.tick()
-    monkeypatch.setattr(avisos, "avisar", real)
-    house.settle()
-    assert house.fired(rule) == 1
-    assert house.notices()[0]["veces"] == 1
-    assert house.scalar("SELECT count(*) FROM orden") == 1
 
 
 def test_an_order_keeps_the_rule_as_its_cause(house: Ruled) -> None:
@@ -292,89 +138,6 @@ def test_a_loop_through_the_world_is_slowed_and_told_once_a_minute(house: Ruled)
     house.x(50)
     assert house.fired(rule) == MAX_DISPAROS + 1
     assert house.notices("regla_en_bucle")[0]["estado"] == "resuelto"
-
-
-def _live(house: Ruled, serial: str, estado: str, motivo: str) -> None:
-    with house.db.unit_of_work() as uow:
-        antes = house.device(serial)
-        despues = replace(antes, conectividad=estado, conectividad_motivo=motivo, version=antes.version + 1)
-        bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
-        announce(uow, despues, antes.reclamado, CambioDeseada.NO)
-    house.settle()
-
-
-def test_of_a_lost_device_nothing_is_known(house: Ruled) -> None:
-    """Time without news does not count, and resets nothing."""
-    rule = house.when(house.above(durante_s=100))
-    house.x(50)
-    house.go(50)
-    _live(house, A, "fuera", "silencio")
-    house.go(500)
-    assert house.fired(rule) == 0
-    _live(house, A, "en_linea", "senal")
-    house.go(49)
-    assert house.fired(rule) == 0
-    house.go(3)
-    assert house.fired(rule) == 1
-
-
-def test_liveness_fires(house: Ruled) -> None:
-    rule = house.when({"dispositivo_id": house.id(A), "conectividad": "fuera", "durante_s": 10})
-    _live(house, A, "fuera", "silencio")
-    house.go(9)
-    assert house.fired(rule) == 0
-    house.go(2)
-    assert house.fired(rule) == 1
-
-
-def test_at_a_time_of_day_in_the_house_and_only_then(house: Ruled) -> None:
-    """14:00 UTC is 15:00 in Madrid, which the house is in; the window is daily."""
-    with house.db.unit_of_work() as uow:
-        casa.cambiar(uow, {"zona": "Europe/Madrid"})
-    night = {"horario": [{"inicio": "16:00", "fin": "16:30"}]}
-    rule = house.when({"todas": [night, house.above()]})
-    house.x(50)
-    house.go(3599)
-    assert house.fired(rule) == 0
-    house.go(1)
-    assert house.fired(rule) == 1
-    house.go(7200)
-    assert house.fired(rule) == 1
-    house.go(86400 - 7200)
-    assert house.fired(rule) == 2
-
-
-@pytest.mark.parametrize("step", [-86400.0, -3600.0, 3600.0, 86400.0, -20_000 * 86400.0])
-def test_a_clock_that_is_set_changes_no_duration(house: Ruled, step: float) -> None:
-    rule = house.when(house.above(durante_s=600))
-    house.x(50)
-    house.go(300)
-    house.fake.jump(step)
-    house.go(299)
-    assert house.fired(rule) == 0
-    house.go(1)
-    assert house.fired(rule) == 1
-
-
-def test_a_clock_that_starts_in_1970(house: Ruled) -> None:
-    """Windows wait, readings and durations do not; the step to the present fires nothing early."""
-    window = house.when({"horario": [{"inicio": "00:00", "fin": "23:59"}]}, nombre="ventana")
-    smoke = house.when(house.above(), nombre="humo")
-    lasting = house.when(house.above(durante_s=600), nombre="largo")
-    assert house.fired(window) == 1
-    years = 20_780 * 86400.0
-    house.fake.jump(-years)
-    house.die()
-    house.settle()
-    house.x(50)
-    assert house.fired(smoke) == 1
-    house.go(300)
-    house.fake.jump(years)
-    house.go(299)
-    assert house.fired(lasting) == 0
-    house.go(2)
-    assert house.fired(lasting) == 1
-    assert house.fired(window) == 1
 
 
 def test_a_notice_that_ends_by_itself(house: Ruled) -> None:
