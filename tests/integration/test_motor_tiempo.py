@@ -1,4 +1,4 @@
-"""Rules over time on a real database file, virtual time: durations, restarts, kills, lost devices, clocks that are set."""
+"""Rules over time on a real database file: durations, restarts, kills, lost devices, clocks that are set."""
 
 from __future__ import annotations
 
