@@ -53,13 +53,15 @@ class UnitOfWork:
     """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
 
     ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out, ``causa`` why it is done:
-    every change that it makes keeps it. ``casa`` is the house as the settings say it. ``ordenes``: device id -> the
-    last order that the unit made for it.
+    every change that it makes keeps it. ``number`` is how many units will have been committed once this one is: who
+    remembers rows from one unit to his next one sees by it whether anybody else wrote in between. ``casa`` is the house
+    as the settings say it. ``ordenes``: device id -> the last order that the unit made for it.
     """
 
     conn: Connection
     now: datetime
     secuencia: int
+    number: int
     causa: Causa = SISTEMA
     events: list[Event] = field(default_factory=list)
     limites: LimitesOrden = DEFAULT_LIMITS
@@ -125,12 +127,13 @@ class Database:
                 with _transaction(raw(conn)) as file:
                     last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
                     self._secuencia = -1
-                    uow = UnitOfWork(conn, self._clock.now(), last, causa, limites=self._limites, casa=self.casa)
+                    now, number = self._clock.now(), self.commits + 1
+                    uow = UnitOfWork(conn, now, last, number, causa, limites=self._limites, casa=self.casa)
                     yield uow
                     if uow.secuencia != last:
                         file.execute(_SET_SECUENCIA, (uow.secuencia,))
             self._secuencia = uow.secuencia
-            self.commits += 1
+            self.commits = uow.number
             if uow.events:
                 self._publish(uow.events)
         finally:

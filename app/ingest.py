@@ -1,8 +1,9 @@
 """From deliveries to the database: natural batches, acknowledged only after their commit (ARCHITECTURE §4).
 
-While one batch commits the next one collects; there is no timer. What can't be stored now (locked, disk full) is
-tried again and not acknowledged, so the broker keeps what follows; what can never be stored is found by halving the
-batch and kept as a rejection.
+While one batch commits the next one collects; there is no timer. A few messages that find nothing before them are
+stored at once by the thread that read them, without waking the committer (docs/adr/0001). What
+can't be stored now (locked, disk full) is tried again by the committer and not acknowledged, so the broker keeps what
+follows; what can never be stored is found by halving the batch and kept as a rejection.
 """
 
 from __future__ import annotations
@@ -13,20 +14,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from app import dispositivos, entregas, rechazos
 from app.clock import Clock
 from app.db import Database, UnitOfWork
+from app.domain.dispositivo import Dispositivo
 from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
 from app.domain.reporte import Reporte, ReporteRechazado, parse
 from app.limitador import Limitador
 from app.rechazos import NuevoRechazo
 from app.reportes import apply_reportes
 
+_T = TypeVar("_T")
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (0.05, 5.0)
+DIRECT_MAX = 16
+"""So many messages of one read are stored by the thread that read them, when nothing waits before them."""
+MAX_KNOWN = 1000
+"""Devices remembered between batches, some 2 KB each."""
+NEVER = -1
 WILL_SUFFIX = "/disponible"
 STOP_S = 1.5
 """Stopping waits this long for the queue to be stored, and once more for the batch in hand to be given up."""
@@ -69,7 +77,6 @@ class _Mark:
 
 _SESSION_LOST = _Mark()
 _STOP = _Mark()
-Item = Delivery | Confirmed | _Mark
 
 
 @dataclass(slots=True)
@@ -89,8 +96,11 @@ class _Batch:
         return first, _Batch([], self.reportes[middle:], [], [])
 
 
+Item = Delivery | Confirmed | _Mark | _Batch
+
+
 class Ingest:
-    """The one committer of what devices say.
+    """What devices say, committed in order: by its own thread, or by the one that reads while that one rests.
 
     Args:
         ack: called after the commit, in arrival order, with the QoS 1 deliveries of the batch.
@@ -111,8 +121,12 @@ class Ingest:
         self._ack = ack
         self._on_will = on_will
         self._queue: SimpleQueue[Item] = SimpleQueue()
+        self._queued = 0  # put into the queue, by the thread that reads; of those handled, by the committer
+        self._handled = 0
         self._limiter = Limitador(limits.device_rate)
         self._grace = timedelta(seconds=limits.grace_s)
+        self._known: dict[str, Dispositivo] = {}
+        self._known_at = NEVER
         with db.reader() as conn:
             self._ventana = entregas.load(conn)
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
@@ -126,6 +140,7 @@ class Ingest:
             "limitados": 0,
             "retenidos": 0,
             "lotes": 0,
+            "lotes_directos": 0,
             "reintentos": 0,
         }
 
@@ -140,17 +155,26 @@ class Ingest:
         self._giving_up.set()
         self._thread.join(STOP_S)
 
+    def take_in(self, deliveries: Sequence[Delivery]) -> None:
+        """The messages of one read: stored now if they are few and nothing waits before them, else queued. This and
+        what follows is for the one thread that reads. Ask :meth:`full` before reading more."""
+        if len(deliveries) <= DIRECT_MAX and self._queued == self._handled:
+            self._safely(self._store_now, deliveries)
+        else:
+            for delivery in deliveries:
+                self.offer(delivery)
+
     def offer(self, delivery: Delivery) -> None:
-        """Queue a message; any thread, returns at once. Ask :meth:`full` before reading more."""
-        self._queue.put(delivery)
+        """Queue a message; returns at once."""
+        self._put(delivery)
 
     def confirm(self, device_id: int, version: int) -> None:
         """Queue the news that the broker holds a desired configuration."""
-        self._queue.put(Confirmed(device_id, version))
+        self._put(Confirmed(device_id, version))
 
     def session_lost(self) -> None:
         """The broker forgot the session: packet ids start again, no old one names a redelivery any more."""
-        self._queue.put(_SESSION_LOST)
+        self._put(_SESSION_LOST)
 
     def full(self) -> bool:
         """Whether the reader of the socket must wait: QoS 0 has no window of its own."""
@@ -168,24 +192,31 @@ class Ingest:
         """Whether the committing thread runs."""
         return self._thread.is_alive()
 
+    def _put(self, item: Item) -> None:
+        self._queued += 1
+        self._queue.put(item)
+
     def _run(self) -> None:
-        while True:
-            items = self._take()
-            if items is None:
-                return
-            try:
-                self._process(items)
-            except Exception:
-                self._ventana.forget()  # the broker sends it again after a reconnect, and that is no duplicate
-                log.exception("a batch could not be handled; it is not acknowledged")
+        while (items := self._take()) is not None:
+            self._safely(self._process, items)
+            self._handled += len(items)
             if self._giving_up.is_set():
                 return
+
+    def _safely(self, process: Callable[[Sequence[_T]], None], items: Sequence[_T]) -> None:
+        try:
+            process(items)
+        except Exception:
+            self._ventana.forget()  # the broker sends it again after a reconnect, and that is no duplicate
+            log.exception("a batch could not be handled; it is not acknowledged")
 
     def _take(self) -> list[Item] | None:
         first = self._queue.get()
         if first is _STOP:
             return None
         items = [first]
+        if isinstance(first, _Batch):  # decided already, so by itself
+            return items
         for _ in range(min(self._queue.qsize(), self._limits.batch_max - 1)):
             item = self._queue.get()
             if item is _STOP:
@@ -194,12 +225,25 @@ class Ingest:
             items.append(item)
         return items
 
+    def _store_now(self, deliveries: Sequence[Delivery]) -> None:
+        batch = self._decide(deliveries)
+        try:
+            self._store(batch, final=True)
+        except Exception:  # noqa: BLE001 - the committer meets it again and deals with it: waits, or halves the batch
+            self._put(batch)
+        else:
+            self._counts["lotes_directos"] += 1
+            self._finish(batch)
+
     def _process(self, items: Sequence[Item]) -> None:
-        batch = self._decide(items)
+        batch = items[0] if isinstance(items[0], _Batch) else self._decide(items)
         if self._store_until_done(batch):
-            if batch.deliveries:
-                self._ack([d for d in batch.deliveries if d.qos])
-            self._counts["lotes"] += 1
+            self._finish(batch)
+
+    def _finish(self, batch: _Batch) -> None:
+        if batch.deliveries:
+            self._ack([d for d in batch.deliveries if d.qos])
+        self._counts["lotes"] += 1
 
     def _decide(self, items: Sequence[Item]) -> _Batch:
         batch = _Batch([], [], [], [])
@@ -281,11 +325,23 @@ class Ingest:
             rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
             if final:
                 self._ventana.save(uow)
+        if batch.reportes and not batch.confirmed and not batch.session_lost:  # those write to devices by themselves
+            self._known_at = uow.number
         if final:
             self._ventana.saved()
         self._counts["guardados"] += stored
         self._counts["retenidos"] += retained
         self._counts["rechazados"] += len(rejected)
+
+    def _devices(self, uow: UnitOfWork, serials: set[str]) -> dict[str, Dispositivo]:
+        """The devices among ``serials``, and others: those of our last unit are remembered while nobody else writes."""
+        if self._known_at != uow.number - 1 or len(self._known) > MAX_KNOWN:
+            self._known = {}
+        self._known_at = NEVER  # until this unit is committed
+        missing = [serial for serial in serials if serial not in self._known]
+        if missing:
+            self._known.update(dispositivos.by_serials(uow.conn, missing))
+        return self._known
 
     def _apply(
         self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]
@@ -293,7 +349,7 @@ class Ingest:
         """How many were stored, how many were retained and so told nothing new, and those that must be rejected."""
         if not reportes:
             return 0, 0, []
-        known = dispositivos.by_serials(uow.conn, {r.serial_number for r, _ in reportes})
+        known = self._devices(uow, {r.serial_number for r, _ in reportes})
         unknown = dict.fromkeys(r.serial_number for r, _ in reportes if r.serial_number not in known)
         rejected: list[NuevoRechazo] = []
         if unknown:

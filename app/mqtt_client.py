@@ -15,7 +15,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ from app.domain.dispositivo import Dispositivo
 from app.domain.events import CambioDeseada, Event, device_updates
 from app.domain.reporte import SHARED_TOPIC
 from app.ingest import Delivery
-from app.mqtt_socket import BufferedSocket
+from app.mqtt_socket import BufferedSocket, Publish
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ class MqttSettings:
 class Sink(Protocol):
     """Where deliveries go (the ingest)."""
 
-    def offer(self, delivery: Delivery) -> None:
-        """Queue a message."""
+    def take_in(self, deliveries: Sequence[Delivery]) -> None:
+        """Store or queue what one read brought."""
 
     def full(self) -> bool:
         """Whether to stop reading for a moment."""
@@ -210,7 +210,6 @@ class MqttClient:
         client = _Client(self._settings, self._clock)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_socket_register_write = lambda *_: None  # an external loop asks want_write()
         self._client = client
@@ -244,15 +243,23 @@ class MqttClient:
                 ready = selector.select(self._patience(held=held))
                 if any(key.fileobj is self._wake_r for key, _ in ready):
                     self._drain_wakes()
-                if reading and (sock.buffered() or any(key.fileobj is sock for key, _ in ready)):
-                    client.read_some()
+                if reading and (sock.pending() or any(key.fileobj is sock for key, _ in ready)):
+                    self._read_some(client)
                 leaving = self._stopping  # asked before the acks are sent: those given before the stop go out
-                self._send_acks(client)
+                self._send_acks(sock)
                 self._send_desired(client)
                 if leaving and client.buffered is sock:
                     client.disconnect()
                 client.write_some()
                 client.check_liveness(self._turn, self._settings.keepalive)
+
+    def _read_some(self, client: _Client) -> None:
+        read: list[Delivery] = []
+        try:
+            read.extend(map(self._delivery, client.read_some()))
+        finally:
+            if read:
+                self._sink.take_in(read)
 
     def _patience(self, *, held: bool) -> float:
         """Seconds to sleep. Acknowledgements are looked for, not woken up for: a wake-up at each commit would take the
@@ -280,14 +287,14 @@ class MqttClient:
         except BlockingIOError:
             pass
 
-    def _send_acks(self, client: _Client) -> None:
+    def _send_acks(self, sock: BufferedSocket) -> None:
         while self._acks:
             epoch, mids = self._acks.popleft()
             if epoch != self._epoch:
                 self._counts["acuses_caducados"] += len(mids)
                 continue
             for mid in mids:
-                client.ack(mid, 1)
+                sock.acknowledge(mid)
             self._counts["acuses"] += len(mids)
 
     def _send_desired(self, client: _Client) -> None:
@@ -324,17 +331,15 @@ class MqttClient:
         self._granted = self._accepted = True
         log.info("conectado al broker %s:%s", self._settings.host, self._settings.port)
 
-    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def _delivery(self, packet: Publish) -> Delivery:
         try:
-            topic = message.topic
+            topic = packet.topic.decode()
         except UnicodeDecodeError:
             topic = "(topic que no es UTF-8)"
-        if message.qos:
+        if packet.qos:
             self._offered += 1
             self._offered_at = self._turn
-        self._sink.offer(
-            Delivery(topic, bytes(message.payload), message.mid, message.qos, message.dup, message.retain, self._epoch)
-        )
+        return Delivery(topic, *packet[1:], self._epoch)
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
         wish = self._bandeja.confirmed(mid)
@@ -352,7 +357,6 @@ class _Client(paho.Client):
             client_id=settings.client_id,
             clean_session=False,
             protocol=paho.MQTTv311,
-            manual_ack=True,
         )
         self._clock = clock
         self.connect_timeout = CONNECT_S
@@ -371,12 +375,16 @@ class _Client(paho.Client):
     def _create_socket(self) -> Any:
         return BufferedSocket(super()._create_socket(), self._clock.monotonic)  # type: ignore[arg-type]
 
-    def read_some(self) -> None:
-        """Handle what one read of the socket brings."""
+    def read_some(self) -> Iterator[Publish]:
+        """Handle what one read of the socket brings; the PUBLISH packets in it."""
         sock = self.buffered
-        self.loop_read()
-        while sock is not None and self.buffered is sock and sock.buffered():
-            self.loop_read()
+        if sock is not None:
+            sock.fill()
+        while sock is not None and self.buffered is sock and (packet := sock.next_packet()):
+            if isinstance(packet, Publish):
+                yield packet
+            else:
+                self.loop_read()
 
     def write_some(self) -> None:
         """Hand over all packets, then send them in one go."""

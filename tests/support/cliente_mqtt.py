@@ -23,8 +23,8 @@ class Sink:
         self.confirmed: list[tuple[int, int]] = []
         self.is_full = False
 
-    def offer(self, delivery):
-        self.got.append(delivery)
+    def take_in(self, deliveries):
+        self.got += deliveries
 
     def full(self):
         return self.is_full
