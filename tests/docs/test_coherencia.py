@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from app.openapi_tabla import OPERACIONES
 from config import AJUSTES, Config
+from sse_client import SENTENCES
 from tests.docs import ajustes
 from tests.docs.paginas import inline_code, pages, prose, read
 from tests.support.procesos import ROOT
@@ -58,8 +60,6 @@ def test_promised_files_are_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "README.en.md"])
 def test_promised_endpoints_are_named_and_exist(page: str) -> None:
-    from app.openapi_tabla import OPERACIONES
-
     offered = {(o.metodo, re.sub(r"\{.*?\}", "<>", o.ruta)) for o in OPERACIONES}
     named = re.findall(r"`(GET|PUT|POST|DELETE) (/[^\s`]*)", prose(read(page)))
     for method, path in named:
@@ -72,6 +72,15 @@ def test_promised_endpoints_are_named_and_exist(page: str) -> None:
     )  # fmt: skip
     for line in promised:
         assert f"`{line}`" in read(page)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_named_events_are_documented(page: str) -> None:
+    """Each that the stream carries stands in the pages and in OpenAPI."""
+    live = next(o.descripcion for o in OPERACIONES if o.ruta == "/stream/dispositivos")
+    for name in SENTENCES:
+        assert f"`{name}`" in read(page)
+        assert f"`{name}`" in live
 
 
 def mentioned() -> list[str]:
