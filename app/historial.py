@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -69,6 +70,15 @@ def pagina(conn: Connection, dispositivo_id: int, *, page: int, per_page: int) -
         return make_page(page, per_page, total, [])
     rows = conn.execute(_PAGE, {"d": dispositivo_id, "n": per_page, "o": offset})
     return make_page(page, per_page, total, [FilaLog(e, p or "{}", _iso(t), c or OWN_REPORT) for e, p, t, c in rows])
+
+
+def ultima_hora(conn: Connection) -> datetime | None:
+    """When the last row of the house was written, by the clock of then; None when there is none, or it says nothing."""
+    row = raw(conn).execute("SELECT timestamp FROM estado_log ORDER BY id DESC LIMIT 1").fetchone()
+    try:
+        return None if row is None or row[0] is None else datetime.fromisoformat(str(_iso(row[0])))
+    except ValueError:  # a row of the original program can hold anything
+        return None
 
 
 def escritas_en(conn: Connection, dispositivo_id: int, instante: str) -> list[FilaLog]:

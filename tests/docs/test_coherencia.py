@@ -8,7 +8,11 @@ import sys
 
 import pytest
 
+from app.disparo import BUCLE
+from app.domain.reloj import SALTO
+from app.guardian import DISCO, SALTO_RELOJ
 from app.openapi_tabla import OPERACIONES
+from app.programador import RELOJ
 from config import AJUSTES, Config
 from sse_client import SENTENCES
 from tests.docs import ajustes
@@ -111,6 +115,19 @@ def test_codes_of_rejected_messages_are_explained() -> None:
     assert {"no_json", "no_almacenable", "demasiados_sin_reclamar"} <= reasons
     page = read("docs/operacion.md")
     assert not [r for r in reasons if f"`{r}`" not in page]
+
+
+def test_every_kind_of_notice_is_explained() -> None:
+    """Each ``tipo`` that is given to ``avisar``, by its literal or by the constant that holds it."""
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "app").glob("*.py"))
+    given = set(re.findall(r'avisar\([^)]*?tipo=(f?"?[\w{}.]+"?)', source))
+    constants = {"BUCLE": BUCLE, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
+    orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada")}
+    kinds = {k for g in given for k in orders.get(g, (constants.get(g, g.strip('"')),))}
+    assert len(kinds) == 10
+    page = read("docs/operacion.md")
+    assert not [k for k in kinds if f"`{k}`" not in page]
+    assert f"saltó {SALTO.total_seconds() / 60:g} minutos o más" in page
 
 
 def test_modules_of_the_architecture_exist() -> None:
