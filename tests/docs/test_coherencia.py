@@ -9,6 +9,9 @@ import sys
 import pytest
 
 from app.disparo import BUCLE
+from app.domain.aviso import ESTADOS as ESTADOS_AVISO
+from app.domain.aviso import GRAVEDADES
+from app.domain.orden import ESTADOS as ESTADOS_ORDEN
 from app.domain.reloj import SALTO
 from app.guardian import DISCO, SALTO_RELOJ
 from app.openapi_tabla import OPERACIONES
@@ -115,6 +118,13 @@ def test_codes_of_rejected_messages_are_explained() -> None:
     assert {"no_json", "no_almacenable", "demasiados_sin_reclamar"} <= reasons
     page = read("docs/operacion.md")
     assert not [r for r in reasons if f"`{r}`" not in page]
+
+
+def test_the_glossary_has_the_words_of_control() -> None:
+    """The states of orders and notices, how bad these are, and the named events."""
+    page = read("docs/glosario.md")
+    words = {*ESTADOS_ORDEN, *ESTADOS_AVISO, *GRAVEDADES, *SENTENCES, "deriva", "reloj_salto"}
+    assert not [word for word in words if f"`{word}`" not in page and f"**{word.capitalize()}" not in page]
 
 
 def test_every_kind_of_notice_is_explained() -> None:
