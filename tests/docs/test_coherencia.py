@@ -19,7 +19,7 @@ from app.programador import RELOJ
 from config import AJUSTES, Config
 from sse_client import SENTENCES
 from tests.docs import ajustes
-from tests.docs.paginas import inline_code, pages, prose, read
+from tests.docs.paginas import control_pages, inline_code, pages, prose, read
 from tests.support.procesos import ROOT
 
 NAMES = {a.nombre for a in AJUSTES}
@@ -29,7 +29,10 @@ OTHERS = {"GET", "PUT", "POST", "DELETE", "COMMIT", "SIGTERM", "SIGINT", "PUBACK
 README_ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \|", re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.en.md", "docs/operacion.md", "docs/glosario.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "README.en.md", "docs/operacion.md", "docs/glosario.md", *(f"docs/{n}" for n in control_pages())],
+)
 def test_settings_that_pages_name_exist(page: str) -> None:
     for word in inline_code(read(page)):
         for name in re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b", word):
@@ -65,13 +68,17 @@ def test_promised_files_are_there(page: str) -> None:
     assert "`instance/iot.db`" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
-def test_promised_endpoints_are_named_and_exist(page: str) -> None:
+@pytest.mark.parametrize("page", ["README.md", "README.en.md", *(f"docs/{n}" for n in control_pages())])
+def test_endpoints_that_pages_name_exist(page: str) -> None:
     offered = {(o.metodo, re.sub(r"\{.*?\}", "<>", o.ruta)) for o in OPERACIONES}
     named = re.findall(r"`(GET|PUT|POST|DELETE) (/[^\s`]*)", prose(read(page)))
     for method, path in named:
         plain = re.sub(r"<.*?>", "<>", path.partition("?")[0])
         assert (method, plain) in offered, f"{method} {path}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_promised_endpoints_are_named(page: str) -> None:
     promised = (
         "GET /dispositivos", "GET /dispositivos/<id>", "PUT /dispositivos/<int:id>", "GET /dispositivos/no-reclamados",
         "POST /dispositivos/reclamar", "GET /dispositivos/<id>/logs?page=1&per_page=50",
