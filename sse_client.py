@@ -18,13 +18,14 @@ import random
 import ssl
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 STREAM_PATH = "/stream/dispositivos"
 PING_S = 15.0
@@ -33,6 +34,28 @@ BACKOFF_FIRST_S, BACKOFF_LAST_S = 2.0, 30.0
 RETRY_MAX_S = 300.0
 EVENT_MAX_CHARS = 8 * 1024 * 1024
 WORTH_RETRYING = frozenset({408, 425, 429})
+ADVICE = {
+    401: "Hace falta identificarse: use --token o --usuario y --clave.",
+    403: "El servidor no permite el acceso.",
+    404: "Esa dirección no tiene stream de dispositivos: revise --url.",
+}
+FAULTS: dict[type[Exception], str] = {
+    TimeoutError: "sin noticias del servidor en {:.0f} s",
+    ConnectionRefusedError: "el servidor no acepta la conexión (¿está en marcha?)",
+    http.client.IncompleteRead: "la conexión se cortó a mitad de un evento",
+    http.client.RemoteDisconnected: "el servidor cerró la conexión sin contestar",
+}
+SENTENCES = {
+    "orden": ("🧾 Orden {id} a {serial_number}", ": {cambios}", " → {estado}", " ({motivo})"),
+    "aviso": ("🔔 Aviso {estado} ({gravedad}): {texto}",),
+    "conectividad": ("📶 {serial_number}: {antes} → {estado}", " ({motivo})"),
+    "regla": ("📐 Regla «{nombre}» {cambio}", ": {detalle}", " → {resultados}"),
+    "casa": ("🏠 La casa ha cambiado: zona {zona}", ", {latitud}, {longitud}", ", festivos {festivos}"),
+}
+"""What a named event says, in parts; a part that needs a field which the event leaves empty is not said."""
+RESULT = ("{tipo}", " a {serial_number}", " «{texto}»", " ({resultado})", ": {error}")
+WORDS = {"en_linea": "en línea", "senal": "da señales", "sin_cambio": "sin cambio", "sin_prueba": "nadie lo confirmó",
+         "True": "sí", "False": "no"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +88,6 @@ class Parser:
     def __init__(self) -> None:
         self.last_id = ""
         self.retry: float | None = None
-        self._pending = ""
-        self._size = 0
-        self._first = self._after_cr = False
         self.restart()
 
     def restart(self) -> None:
@@ -151,22 +171,18 @@ class Client:
     def run(self) -> int:
         """Watch until Ctrl+C (0), a refusal (1) or too many consecutive failures (1)."""
         while True:
+            pause: float | None = None
             try:
-                at_once = self._connect_and_read()
-                pause: float | None = None
+                if self._connect_and_read():
+                    continue
+                say("ℹ️  Stream cerrado por el servidor. Reintentando...")
             except Rechazado as err:
                 say(f"🚫 {err}")
                 return 1
-            except Ocupado as err:
-                say(f"⚠️  Error en el stream: {err}")
-                at_once, pause = False, err.espera
-            except (OSError, http.client.HTTPException, FlujoInvalido) as err:
+            except (OSError, http.client.HTTPException, FlujoInvalido, Ocupado) as err:
                 say(f"⚠️  Error en el stream: {explain(err, self.read_timeout)}")
-                at_once, pause = False, None
-            else:
-                if not at_once:
-                    say("ℹ️  Stream cerrado por el servidor. Reintentando...")
-            if not at_once and not self._wait(pause):
+                pause = err.espera if isinstance(err, Ocupado) else None
+            if not self._wait(pause):
                 return 1
 
     def _wait(self, at_least: float | None) -> bool:
@@ -195,15 +211,11 @@ class Client:
             connection.close()
 
     def _headers(self) -> dict[str, str | bytes]:
-        headers: dict[str, str | bytes] = {"Accept": "text/event-stream", "Cache-Control": "no-cache", **self.headers}
-        if self.parser.last_id:
-            headers["Last-Event-ID"] = self.parser.last_id.encode()
-        return headers
+        last = {"Last-Event-ID": self.parser.last_id.encode()} if self.parser.last_id else {}
+        return {"Accept": "text/event-stream", "Cache-Control": "no-cache", **self.headers, **last}
 
     def _target(self) -> str:
-        wanted = dict(self.filtros)
-        if self.snapshot and not self.parser.last_id:
-            wanted["snapshot"] = "1"
+        wanted = self.filtros | ({"snapshot": "1"} if self.snapshot and not self.parser.last_id else {})
         return STREAM_PATH + (f"?{urlencode(wanted)}" if wanted else "")
 
     def _read(self, response: http.client.HTTPResponse) -> bool:
@@ -213,8 +225,7 @@ class Client:
             for line in self.parser.lines(decoder.decode(chunk)):
                 if self.show_raw:
                     say(f"» {line}")
-                event = self.parser.feed(line)
-                if event is not None and self._take(event):
+                if (event := self.parser.feed(line)) and self._take(event):
                     return True
         return False
 
@@ -234,14 +245,13 @@ class Client:
                 self.parser.last_id = ""
                 return self.snapshot and self._resumed
             case other:
-                say(f"📨 Evento «{other}»:", pretty(event.data), "")
+                say(sentence(event) or f"📨 Evento «{other}»:\n{pretty(event.data)}\n")
         return False
 
 
 def make_connection(url: str, timeout: float) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    if parts.scheme == "https":
+    scheme, netloc, *_ = urlsplit(url)  # base_url has left no user in it
+    if scheme == "https":
         return http.client.HTTPSConnection(netloc, timeout=timeout, context=ssl.create_default_context())
     return http.client.HTTPConnection(netloc, timeout=timeout)
 
@@ -256,14 +266,9 @@ def check_answer(response: http.client.HTTPResponse) -> None:
     reason = server_sentence(response)
     if response.status in WORTH_RETRYING or response.status >= 500:
         raise Ocupado(f"el servidor respondió {response.status}: {reason}", retry_after(response))
-    advice = {
-        401: "Hace falta identificarse: use --token o --usuario y --clave.",
-        403: "El servidor no permite el acceso.",
-        404: "Esa dirección no tiene stream de dispositivos: revise --url.",
-    }
     if 300 <= response.status < 400:
         reason = f"redirige a {response.headers.get('Location', '?')}; use esa dirección con --url"
-    raise Rechazado(f"{advice.get(response.status, 'El servidor rechazó la petición.')} ({response.status}: {reason})")
+    raise Rechazado(f"{ADVICE.get(response.status, 'El servidor rechazó la petición.')} ({response.status}: {reason})")
 
 
 def server_sentence(response: http.client.HTTPResponse) -> str:
@@ -281,22 +286,43 @@ def retry_after(response: http.client.HTTPResponse) -> float | None:
 
 
 def explain(err: Exception, timeout: float) -> str:
-    match err:
-        case TimeoutError():
-            return f"sin noticias del servidor en {timeout:.0f} s"
-        case ConnectionRefusedError():
-            return "el servidor no acepta la conexión (¿está en marcha?)"
-        case http.client.IncompleteRead():
-            return "la conexión se cortó a mitad de un evento"
-        case http.client.RemoteDisconnected():
-            return "el servidor cerró la conexión sin contestar"
-    return str(err) or type(err).__name__
+    known = (words.format(timeout) for kind, words in FAULTS.items() if isinstance(err, kind))
+    return next(known, str(err) or type(err).__name__)
+
+
+def sentence(event: Event) -> str:
+    """A named event as one Spanish line; empty when it is of no kind that we know, or not as we know it."""
+    try:
+        data = json.loads(event.data)
+        return told(SENTENCES[event.tipo], {**data, **data.get("conectividad", {})})
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def told(parts: tuple[str, ...], fields: Mapping[str, Any]) -> str:
+    said = {name: spoken(value) for name, value in fields.items() if value not in (None, "", [], {})}
+    text = parts[0].format_map(said)
+    for part in parts[1:]:
+        with suppress(KeyError):
+            text += part.format_map(said)
+    return text
+
+
+def spoken(value: Any) -> str:
+    match value:
+        case {"tipo": str()}:
+            return told(RESULT, value)
+        case dict():
+            return ", ".join(f"{name}: {spoken(part)}" for name, part in value.items())
+        case list():
+            return "; ".join(map(spoken, value))
+    return WORDS.get(str(value), str(value))
 
 
 def pretty(data: str) -> str:
     try:
         return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data
 
 
@@ -313,25 +339,18 @@ def credentials(options: argparse.Namespace) -> dict[str, str]:
     """The Authorization header: --token, else --usuario and --clave, else the host's entry in ~/.netrc, else none."""
     if options.token:
         return {"Authorization": f"Bearer {options.token}"}
-    user, password = options.usuario, options.clave or ""
-    if user is None:
-        entry = netrc_entry(urlsplit(options.url).hostname or "")
-        if entry is None:
-            return {}
-        user, password = entry
-    text = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {text}"}
+    given = (options.usuario, options.clave or "")
+    pair = netrc_entry(urlsplit(options.url).hostname or "") if options.usuario is None else given
+    return {"Authorization": f"Basic {base64.b64encode(':'.join(pair).encode()).decode()}"} if pair else {}
 
 
 def netrc_entry(host: str) -> tuple[str, str] | None:
     file = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
-    if not file.is_file():
-        return None
     try:
-        entry = netrc.netrc(str(file)).authenticators(host)
+        entry = netrc.netrc(str(file)).authenticators(host) if file.is_file() else None
     except (netrc.NetrcParseError, OSError) as err:
         say(f"⚠️  No se usa {file}: {err}")
-        return None
+        entry = None
     return (entry[0], entry[2] or "") if entry else None
 
 
@@ -347,8 +366,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 def base_url(text: str) -> str:
     """The backend's address, without the stream's path if it was given with it."""
-    url = text if "://" in text else f"http://{text}"
-    parts = urlsplit(url)
+    parts = urlsplit(text if "://" in text else f"http://{text}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise argparse.ArgumentTypeError(f"«{text}» no es una dirección http")
     path = parts.path.rstrip("/").removesuffix(STREAM_PATH)
@@ -383,16 +401,11 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     options = parse_options(argv)
-    wanted: dict[str, Any] = {"serial": options.serial, "reclamado": options.reclamado}
+    filtros = {name: value for name in ("serial", "reclamado") if (value := getattr(options, name)) is not None}
     client = Client(
-        options.url,
-        {name: value for name, value in wanted.items() if value is not None},
-        credentials(options),
-        snapshot=options.snapshot,
-        show_raw=options.show_raw,
-        max_retries=options.max_retries,
-        read_timeout=max(options.ping, 0.1) * MISSED_PINGS,
-    )
+        options.url, filtros, credentials(options), snapshot=options.snapshot, show_raw=options.show_raw,
+        max_retries=options.max_retries, read_timeout=max(options.ping, 0.1) * MISSED_PINGS,
+    )  # fmt: skip
     try:
         return client.run()
     except KeyboardInterrupt:

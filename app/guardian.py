@@ -1,4 +1,4 @@
-"""The guardian of the machine: tells when the disk of the data fills up, and when there is room again."""
+"""The guardian of the machine: tells of a disk that fills up, or has room again, and of a clock that jumps."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
-from app import avisos
+from app import avisos, casa, historial
+from app.clock import Clock, iso_z
 from app.db import Database
 from app.domain.errors import DomainError
+from app.domain.reloj import Salto, salto, salto_parado
+from app.horarios import zone_of
 from app.salud import poco_disco
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 60.0
 STOP_S = 1.5
-DISCO = "disco"
+DISCO, SALTO_RELOJ = "disco", "reloj_salto"
 ROOM = 1.25
 """The notice ends when there is this much more than what made it."""
 
@@ -31,13 +35,20 @@ def free_and_total(folder: Path) -> tuple[int, int]:
 class Guardian:
     """The thread ``guardian``; :meth:`tick` is all it does.
 
+    Made before anything is stored: it compares the clock with what an earlier start stored last.
+
     Args:
         disk: answers (free, total) bytes.
     """
 
-    def __init__(self, db: Database, disk: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, db: Database, clock: Clock, disk: Callable[[], tuple[int, int]]) -> None:
         self._db = db
+        self._clock = clock
         self._disk = disk
+        self._wall, self._passed = clock.now(), clock.monotonic()
+        with db.reader() as conn:
+            stored = historial.ultima_hora(conn)
+        self._jump = None if stored is None else salto_parado(stored, self._wall)
         self._low: bool | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="guardian", daemon=True)
@@ -58,6 +69,28 @@ class Guardian:
         Raises:
             DomainError: the notice could not be stored; the next look tells it.
         """
+        self._look_at_clock()
+        self._look_at_disk()
+
+    def _look_at_clock(self) -> None:
+        """The wall clock must go as far as the one that nobody can set; a machine that slept has missed some of it."""
+        now, passed = self._clock.now(), self._clock.monotonic()
+        jump = salto(self._wall + timedelta(seconds=passed - self._passed), now)
+        self._wall, self._passed = now, passed
+        self._jump = jump or self._jump
+        if self._jump is not None:
+            self._tell(self._jump)
+            self._jump = None
+
+    def _tell(self, jump: Salto) -> None:
+        gravedad = "advertencia" if jump.grave else "info"
+        datos = {"antes": iso_z(jump.antes), "ahora": iso_z(jump.ahora)}
+        with self._db.unit_of_work() as uow:
+            texto = jump.texto(zone_of({}, casa.leer(uow.conn, uow.casa).casa))
+            avisos.avisar(uow, tipo=SALTO_RELOJ, clave=SALTO_RELOJ, gravedad=gravedad, texto=texto, datos=datos)
+        log.warning("el reloj de la máquina ha saltado: %s", texto)
+
+    def _look_at_disk(self) -> None:
         if self._low is None:
             with self._db.reader() as conn:
                 self._low = avisos.abierto(conn, DISCO)
@@ -77,5 +110,5 @@ class Guardian:
             try:
                 self.tick()
             except (DomainError, OSError) as error:  # full already: /salud tells it
-                log.warning("no se pudo avisar del disco: %s", error)
+                log.warning("no se pudo avisar del disco o del reloj: %s", error)
             self._ending.wait(LOOK_S)

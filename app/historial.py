@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from app.db import UnitOfWork, bulk_insert
+from app.db import UnitOfWork, bulk_insert, raw
 from app.domain.causa import DISPOSITIVO
 from app.models import estado_log
 
@@ -69,6 +70,37 @@ def pagina(conn: Connection, dispositivo_id: int, *, page: int, per_page: int) -
         return make_page(page, per_page, total, [])
     rows = conn.execute(_PAGE, {"d": dispositivo_id, "n": per_page, "o": offset})
     return make_page(page, per_page, total, [FilaLog(e, p or "{}", _iso(t), c or OWN_REPORT) for e, p, t, c in rows])
+
+
+def ultima_hora(conn: Connection) -> datetime | None:
+    """When the last row of the house was written, by the clock of then; None when there is none, or it says nothing."""
+    row = raw(conn).execute("SELECT timestamp FROM estado_log ORDER BY id DESC LIMIT 1").fetchone()
+    try:
+        return None if row is None or row[0] is None else datetime.fromisoformat(str(_iso(row[0])))
+    except ValueError:  # a row of the original program can hold anything
+        return None
+
+
+def escritas_en(conn: Connection, dispositivo_id: int, instante: str) -> list[FilaLog]:
+    """The rows of a device that one unit wrote at an instant (ISO, ``Z``), newest first, at most 200.
+
+    A device writes millions of rows and they have no index by time, but they are in the order of time: its first row
+    of that instant is found by halving, an index seek each. Where a clock was set back there may be none found.
+    """
+    wanted, file = instante.replace("T", " ", 1).removesuffix("Z"), raw(conn)
+    low, high = 0, file.execute(_LAST, (dispositivo_id,)).fetchone()[0] or 0
+    while low < high:
+        middle = (low + high) // 2
+        _, stamp, *_ = file.execute(f"{_FROM} LIMIT 1", (dispositivo_id, middle)).fetchone()
+        low, high = (low, middle) if (stamp or "") >= wanted else (middle + 1, high)
+    rows = file.execute(f"{_FROM} LIMIT 200", (dispositivo_id, low)).fetchall()
+    return [FilaLog(e, p or "{}", _iso(t), c or OWN_REPORT) for _, t, e, p, c in reversed(rows) if t == wanted]
+
+
+_LAST = "SELECT max(id) FROM estado_log WHERE dispositivo_id = ?"
+_FROM = (
+    "SELECT id, timestamp, estado, parametros, causa FROM estado_log WHERE dispositivo_id = ? AND id >= ? ORDER BY id"
+)
 
 
 def _iso(stamp: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from app import casa, dispositivos
@@ -13,8 +14,9 @@ from app.db import UnitOfWork
 from app.domain import horario
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import HorarioNoAplicable
+from app.domain.horario_capas import read_anulacion
 from app.domain.horario_tipos import Aviso, Casa, Nivel, Transicion
-from app.domain.horario_zona import UTC_ZONE, find_zona
+from app.domain.horario_zona import UTC_ZONE, find_zona, write_instante
 from app.domain.periodo import Periodo
 from app.domain.peticiones import Cambios
 
@@ -60,6 +62,17 @@ def zone_of(configuracion: Mapping[str, Any], hogar: Casa) -> ZoneInfo:
     own = configuracion.get("zona")
     found = find_zona(own) if isinstance(own, str) else None
     return found or find_zona(hogar.zona) or UTC_ZONE
+
+
+def anulada(configuracion: Mapping[str, Any], hogar: Casa, ahora: datetime) -> dict[str, str | None] | None:
+    """The override that rules a schedule now, None for none: ``desde`` (None: for ever), ``hasta`` (None: no end)."""
+    plan = horario.compilar(configuracion, hogar)
+    nivel = plan.nivel(ahora) if plan else None
+    found = read_anulacion(configuracion.get(ANULACION), [])
+    if found is None or nivel is None or nivel.capa != ANULACION:
+        return None
+    desde, hasta = (None if i is None or isinf(i) else write_instante(int(i)) for i in (found.desde, found.hasta))
+    return {"desde": desde, "hasta": hasta}
 
 
 def transition(t: Transicion) -> dict[str, Any]:

@@ -84,7 +84,8 @@ OPERACIONES_ORDENES: tuple[Operacion, ...] = (
         "porque",
         "Dispositivos",
         "Por qué está así",
-        "Una frase, en español o en inglés según `Accept-Language`, y la cadena que hay detrás, lo más nuevo primero.",
+        "Una frase, en español o en inglés según `Accept-Language`, y la cadena que hay detrás, lo más nuevo primero. "
+        "Las horas de la frase van en la zona del dispositivo o, si no tiene, en la de la casa; las demás, en UTC.",
         (Respuesta(200, "La explicación.", ref("Porque")),),
         (ID, Parametro("Accept-Language", "header", "`es` (por defecto) o `en`.", {"type": "string"})),
         errores=(404,),
@@ -132,6 +133,10 @@ ESQUEMAS_ORDENES: dict[str, dict[str, Any]] = {
             "dispositivo_id": INT,
             "estado": STR,
             "desde": _MAYBE,
+            "zona": {
+                **STR,
+                "description": "La de las horas de `frase`: la del dispositivo o, si no tiene, la de la casa.",
+            },
             "frase": STR,
             "idioma": {"type": "string", "enum": ["es", "en"]},
             "cadena": {

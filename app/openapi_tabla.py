@@ -192,7 +192,8 @@ OPERACIONES: tuple[Operacion, ...] = (
         "Cambios en vivo (SSE)",
         'Cada cambio guardado llega como un mensaje sin nombre de evento: el dispositivo y `"event":"device_update"`. '
         "También llegan `hello` al abrir, `ping` cada 15 s, "
-        " `leave` cuando un dispositivo deja de cumplir el filtro y "
+        "`orden`, `conectividad`, `aviso`, `regla` y `casa` con lo que no es el cambio de un dispositivo, "
+        "`leave` cuando un dispositivo deja de cumplir el filtro y "
         "`reset` cuando no se puede continuar desde el identificador dado y hay que leerlo todo de nuevo.",
         (Respuesta(200, "El flujo de eventos.", {"type": "string"}, "text/event-stream"),),
         (

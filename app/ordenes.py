@@ -160,6 +160,12 @@ def ultima(conn: Connection, device_id: int) -> Orden | None:
     return None if row is None else Orden(*row)
 
 
+def creadas_en(conn: Connection, device_id: int, instante: str) -> list[Orden]:
+    """The orders to a device that were made at an instant (ISO, ``Z``), newest first."""
+    query = _ALL.where(orden.c.dispositivo_id == bindparam("d"), orden.c.creada_en == bindparam("t"))
+    return [Orden(*row) for row in conn.execute(query.order_by(orden.c.id.desc()), {"d": device_id, "t": instante})]
+
+
 def abiertas_de(conn: Connection, device_id: int) -> list[Orden]:
     """The orders to a device that have not ended, oldest first."""
     query = _OPEN.where(orden.c.dispositivo_id == bindparam("d")).order_by(orden.c.id)

@@ -3,65 +3,81 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from app import casa, dispositivos, historial, ordenes
+from app.anulacion import guiado
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.horario_tipos import Casa
-from app.domain.orden import ENCENDIDO, deriva_of
+from app.domain.orden import ENCENDIDO, Orden, deriva_of
 from app.domain.porque import Hecho, Situacion, explicar
 from app.historial import FilaLog
+from app.horarios import anulada, zone_of
 from app.representacion import conectividad_json
 
 ROWS = 200
-"""Log rows that are looked through for the one that changed the state."""
+"""Log rows that are looked through for the one that changed the state, where it is not known when that was."""
 ORDERS = 20
+"""Orders that are looked through for the last one that asked to switch."""
 
 
-def porque(conn: Connection, device_id: int, defecto: Casa, idioma: str) -> dict[str, Any]:
-    """Why the device is as it is.
+def porque(conn: Connection, device_id: int, *, ahora: datetime, defecto: Casa, idioma: str) -> dict[str, Any]:
+    """Why the device is as it is; times in its own zone where it has one, else in the house's.
 
     Raises:
         DispositivoNotFound: no device has that id.
     """
     device = dispositivos.obtener(conn, device_id)
-    orders = [o.as_object() for o in ordenes.pagina(conn, device_id, estado=None, page=1, per_page=ORDERS).data]
-    switching = [o for o in orders if ENCENDIDO in o["cambios"]]
+    newest = ordenes.pagina(conn, device_id, estado=None, page=1, per_page=ORDERS).data
+    hogar = casa.leer(conn, defecto).casa
     situation = Situacion(
         nombre=device.nombre,
         estado=device.estado,
-        hecho=_fact(conn, device, switching),
+        hecho=_fact(conn, device),
         deriva=deriva_of(device),
         conectividad=json.loads(conectividad_json(device)),
-        ultima=switching[0] if switching else None,
+        ultima=_switching(newest),
+        anulacion=anulada(device.configuracion, hogar, ahora) if guiado(device, device.configuracion) else None,
     )
-    zona = ZoneInfo(casa.leer(conn, defecto).casa.zona)
+    zona = zone_of(device.configuracion, hogar)
     told = explicar(situation, zona, idioma)
-    return {"dispositivo_id": device.id, "estado": device.estado, "desde": device.estado_en, **told}
+    return {"dispositivo_id": device.id, "estado": device.estado, "desde": device.estado_en, "zona": zona.key, **told}
 
 
-def _fact(conn: Connection, device: Dispositivo, orders: list[dict[str, Any]]) -> Hecho | None:
-    rows = historial.pagina(conn, device.id, page=1, per_page=ROWS).data
-    row = _change(rows, device.estado)
+def _fact(conn: Connection, device: Dispositivo) -> Hecho | None:
+    """The row that made the state what it is, and the order behind it; None when it is not kept."""
+    row = None
+    if device.estado_en is not None:
+        row = _change(historial.escritas_en(conn, device.id, device.estado_en), device.estado, whole=True)
+    if row is None:
+        rows = historial.pagina(conn, device.id, page=1, per_page=ROWS).data
+        row = _change(rows, device.estado, whole=len(rows) < ROWS)
     if row is None or row.timestamp is None:
         return None
     causa = load_object(row.causa_json)
-    wanted = causa.get("orden")
-    for order in orders:
-        # The order that the row answers, or that was made in the very unit of work that wrote the row.
-        if order["id"] == wanted or (wanted is None and order["creada_en"] == row.timestamp):
-            return Hecho(row.timestamp, causa, order)
-    return Hecho(row.timestamp, causa)
+    if "orden" in causa:
+        orders = [o for o in (ordenes.una(conn, causa["orden"]),) if o is not None]
+    else:  # made in the very unit of work that wrote the row
+        orders = ordenes.creadas_en(conn, device.id, row.timestamp)
+    return Hecho(row.timestamp, causa, _switching(orders))
 
 
-def _change(rows: list[FilaLog], estado: str) -> FilaLog | None:
-    """The oldest row of the newest run of rows in ``estado``; None when its beginning is not among these."""
+def _switching(orders: Sequence[Orden]) -> dict[str, Any] | None:
+    """The first that asks to be on or off."""
+    return next((found for o in orders if ENCENDIDO in (found := o.as_object())["cambios"]), None)
+
+
+def _change(rows: Sequence[FilaLog], estado: str, *, whole: bool) -> FilaLog | None:
+    """The oldest row of the newest run in ``estado``, None when it may go on beyond the rows. What was said otherwise
+    since, and not believed, is passed over."""
     found = None
     for row in rows:
-        if row.estado != estado:
+        if row.estado == estado:
+            found = row
+        elif found is not None:
             return found
-        found = row
-    return found if len(rows) < ROWS else None
+    return found if whole else None

@@ -25,6 +25,7 @@ from app.domain.events import DeviceUpdated, Event, Suceso
 from app.domain.horario import Plan, compilar
 from app.domain.horario_tipos import Casa
 from app.domain.peticiones import Cambios
+from app.domain.reloj import puesto
 from app.domain.valores import estado_of
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,6 @@ SLICE = 100
 """Devices in one unit of work, so that reports never wait long for the writer."""
 RETRY_S = 5.0
 STOP_S = 1.5
-PLAUSIBLE_YEAR = 2024
-"""A clock before the program was written is wrong. Any time stored by a clock that was right is later too."""
 FAR = timedelta(days=365)
 """A level without a next transition is looked at again after this; a plan looks 400 days ahead."""
 BACKOFF_S = (10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 10800.0)
@@ -193,7 +192,7 @@ class Programador:
 
     def _clock_is_good(self, now: datetime) -> bool:
         """Told once when it is not, and once when it is again."""
-        bad = now.year < PLAUSIBLE_YEAR
+        bad = not puesto(now)
         told = self._told() if self._clock_bad is None else self._clock_bad
         if bad and not self._clock_bad:
             texto = f"El reloj de la máquina dice {now:%Y-%m-%d}: los horarios esperan a que se ponga en hora."

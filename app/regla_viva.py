@@ -13,10 +13,9 @@ from app.domain.horario import Plan, compilar
 from app.domain.horario_tipos import Casa
 from app.domain.regla import decidir, describir, hojas_de, leer, nivel, plazo
 from app.domain.regla_hoja import MemoriaHoja, seguir
+from app.domain.reloj import puesto
 from app.reglas import Regla
 
-PLAUSIBLE_YEAR = 2024
-"""With a clock before the program was written, the time of day is not known."""
 FAR_S = 86_400.0
 MAX_DETALLE = 200
 
@@ -62,7 +61,7 @@ class ReglaViva:
     def mirar_hora(self, now: float) -> None:
         """What the time of day is now."""
         moment = datetime.fromtimestamp(now, UTC)
-        good = moment.year >= PLAUSIBLE_YEAR
+        good = puesto(moment)  # else the time of day is not known
         self._frontera = now + FAR_S
         for n, plan in self._planes.items():
             known = plan.nivel(moment) if plan is not None and good else None

@@ -63,6 +63,7 @@ class _Routes:
         self._db = services.db
         self._hub = services.hub
         self._esperas = services.esperas
+        self._clock = services.clock
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -106,7 +107,7 @@ class _Routes:
     def porque(self, device_id: int) -> Response:
         idioma = request.accept_languages.best_match(IDIOMAS, default=IDIOMAS[0])
         with self._db.reader() as conn:
-            found = porque(conn, device_id, self._db.casa, idioma)
+            found = porque(conn, device_id, ahora=self._clock.now(), defecto=self._db.casa, idioma=idioma)
         answer = json_response(dump_object(found))
         answer.headers["Content-Language"] = idioma
         answer.headers["Vary"] = "Accept-Language"

@@ -132,7 +132,7 @@ class Runtime:
         self._bus.subscribe(self.vigia.on_events)
         self.motor = Motor(self.db, clock)
         self._bus.subscribe(self.motor.on_events)
-        self.guardian = Guardian(self.db, lambda: free_and_total(settings.instance_path))
+        self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, _limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()

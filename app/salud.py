@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from app.domain.reloj import PLAUSIBLE_YEAR
+
 Estado = Literal["bien", "degradado", "mal"]
 Parte = Mapping[str, Any]
 
 LOW_DISK_BYTES = 200 << 20
 LOW_DISK_SHARE = 0.02
 FULL_QUEUE = 5_000
-EARLIEST_YEAR = "2024"
-"""A clock before the program was written is wrong; ISO text compares as time does."""
+EARLIEST_YEAR = str(PLAUSIBLE_YEAR)
+"""ISO text compares as time does."""
 
 _RANK: dict[Estado, int] = {"bien": 0, "degradado": 1, "mal": 2}
 _SUMMARY: dict[Estado, str] = {

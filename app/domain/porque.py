@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from app.domain.conectividad import FUERA
-from app.domain.orden import APLICADA, EXPIRADA, RECHAZADA
+from app.domain.orden import APLICADA, EXPIRADA, RECHAZADA, SUSTITUIDA
 
 IDIOMAS = ("es", "en")
 Texto = Mapping[str, str]
@@ -34,6 +34,8 @@ class Situacion:
     conectividad: Mapping[str, Any]
     ultima: Mapping[str, Any] | None = None
     """The newest order that asks to switch."""
+    anulacion: Mapping[str, Any] | None = None
+    """The override that keeps it from its schedule now: ``desde`` and ``hasta`` (ISO; None: until it is cancelled)."""
 
 
 _STATE: Mapping[str, Texto] = {
@@ -47,7 +49,7 @@ REASONS: Mapping[str, Texto] = {
     "horario": {"es": "lo manda su horario ({detalle})", "en": "its schedule says so ({detalle})"},
     "escena": {"es": "lo pidió la escena «{nombre}»", "en": "the scene “{nombre}” asked for it"},
     "regla": {"es": "se cumplió la regla «{nombre}» ({detalle})", "en": "the rule “{nombre}” was met ({detalle})"},
-    "orden": {"es": "una orden no se cumplió ({detalle})", "en": "an order was not fulfilled ({detalle})"},
+    "orden": {"es": "una orden no se cumplió ({detalle})", "en": "an order was not fulfilled"},
     "conectividad": {"es": "cambió su conexión ({detalle})", "en": "its connection changed ({detalle})"},
     "sistema": {"es": "lo hizo el propio programa", "en": "the program itself did it"},
 }
@@ -56,6 +58,9 @@ _HEAD: Texto = {"es": "«{nombre}» figura como {estado}", "en": "“{nombre}”
 _SINCE: Texto = {"es": " desde el {cuando} porque {razon}", "en": " since {cuando} because {razon}"}
 _NOBODY: Texto = {"es": ", y ya no se guarda por qué", "en": ", and why is not kept any more"}
 _PROVEN: Texto = {"es": ", y el dispositivo lo confirmó", "en": ", and the device confirmed it"}
+_LATER: Texto = {"es": " {tiempo} después", "en": " {tiempo} later"}
+_APPLIED: Texto = {"es": ", que aplicó {quien} desde {desde}", "en": ", applied by {quien} from {desde}"}
+_APPLIED_BY_RULE: Texto = {"es": ", que aplicó la regla {id}", "en": ", applied by rule {id}"}
 _WISH: Mapping[str, Texto] = {
     "abierta": {
         "es": "Se pidió {verbo} y el dispositivo aún no lo ha confirmado",
@@ -72,31 +77,62 @@ _WISH: Mapping[str, Texto] = {
 }
 _VERB: Mapping[bool, Texto] = {True: {"es": "encender", "en": "on"}, False: {"es": "apagar", "en": "off"}}
 _LOST: Texto = {"es": "No se sabe nada de él desde el {cuando}", "en": "Nothing has been heard of it since {cuando}"}
+_ASIDE: Texto = {"es": "No sigue su horario hasta {fin}", "en": "It does not follow its schedule until {fin}"}
+_UNTIL: Texto = {"es": "el {cuando}", "en": "{cuando}"}
+_UNTIL_CANCELLED: Texto = {"es": "que se cancele la anulación", "en": "the override is cancelled"}
 _QUIEN: Texto = {"es": "alguien", "en": "somebody"}
 _TRUSTED: Texto = {"es": "alguien de la red de confianza", "en": "somebody on the trusted network"}
 
 
 def explicar(s: Situacion, zona: tzinfo, idioma: str) -> dict[str, Any]:
     """``{"frase", "idioma", "cadena"}``; the chain has the newest step first: ``{"tipo", "cuando", "frase", …}``."""
-    cadena: list[dict[str, Any]] = []
     frase = _HEAD[idioma].format(nombre=s.nombre, estado=_STATE.get(s.estado, _STATE["desconocido"])[idioma])
     if s.hecho is None:
-        frase += _NOBODY[idioma]
+        frase, cadena = frase + _NOBODY[idioma], list[dict[str, Any]]()
     else:
-        root = dict(s.hecho.orden["causa"]) if s.hecho.orden else s.hecho.causa
-        razon = razon_de(root, idioma)
-        frase += _SINCE[idioma].format(cuando=_when(s.hecho.en, zona, idioma), razon=razon)
-        if s.hecho.orden and s.hecho.orden["estado"] == APLICADA:
-            frase += _PROVEN[idioma]
-            cadena.append(_step("orden", s.hecho.orden["cerrada_en"], _PROVEN[idioma][2:], orden=s.hecho.orden["id"]))
-        first = s.hecho.orden["creada_en"] if s.hecho.orden else s.hecho.en
-        cadena.append({**_step(str(root.get("tipo")), first, razon), "causa": dict(root)})
+        more, cadena = _cause(s, s.hecho, zona, idioma)
+        frase += more
     frases = [f"{frase}."]
-    for step in (_wish(s, idioma), _silence(s, zona, idioma)):
+    for step in (_aside(s, zona, idioma), _wish(s, idioma), _silence(s, zona, idioma)):
         if step is not None:
             cadena.insert(0, step)
             frases.append(f"{step['frase']}.")
     return {"frase": " ".join(frases), "idioma": idioma, "cadena": cadena}
+
+
+def _cause(s: Situacion, hecho: Hecho, zona: tzinfo, idioma: str) -> tuple[str, list[dict[str, Any]]]:
+    """Since when and why, and the steps behind it, newest first."""
+    orden = hecho.orden
+    if orden is None:
+        return _since(hecho.en, hecho.causa, zona, idioma), [_root(hecho.en, hecho.causa, idioma)]
+    asked = _root(orden["creada_en"], orden["causa"], idioma)
+    if hecho.causa.get("tipo") == "orden":  # the order came to nothing: it is as it was before it
+        ended = _step("orden", hecho.en, razon_de(hecho.causa, idioma), orden=orden["id"])
+        return _since(hecho.en, hecho.causa, zona, idioma), [ended, asked]
+    # The row may be the proof, after the device had said otherwise; it was as asked since it was asked.
+    since = _since(orden["creada_en"], orden["causa"], zona, idioma)
+    proof = _proof(orden, s.ultima)
+    if proof is None:
+        return since, [asked]
+    proven = _PROVEN[idioma] + _later(orden["creada_en"], proof["cerrada_en"], idioma)
+    return since + proven, [_step("orden", proof["cerrada_en"], proven[2:], orden=proof["id"]), asked]
+
+
+def _proof(orden: Mapping[str, Any], ultima: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The order that the device proved: this one, or the last one, which asked the same again in its place."""
+    if orden["estado"] == APLICADA:
+        return orden
+    if orden["estado"] != SUSTITUIDA or ultima is None or ultima["estado"] != APLICADA:
+        return None
+    return ultima if ultima["cambios"]["encendido"] is orden["cambios"]["encendido"] else None
+
+
+def _since(en: str, causa: Mapping[str, Any], zona: tzinfo, idioma: str) -> str:
+    return _SINCE[idioma].format(cuando=_when(en, zona, idioma), razon=razon_de(causa, idioma))
+
+
+def _root(en: str, causa: Mapping[str, Any], idioma: str) -> dict[str, Any]:
+    return {**_step(str(causa.get("tipo")), en, razon_de(causa, idioma)), "causa": dict(causa)}
 
 
 def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
@@ -107,7 +143,44 @@ def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
     quien = causa.get("quien")
     named = {**dict.fromkeys(("desde", "nombre", "detalle"), "?"), **causa}
     named["quien"] = _TRUSTED[idioma] if quien == "red de confianza" else quien or _QUIEN[idioma]
-    return template[idioma].format(**named)
+    return template[idioma].format(**named) + _applied(causa, str(named["quien"]), idioma)
+
+
+def tardanza(segundos: float, idioma: str) -> str:
+    """How long something took, as people say it: ``12 ms``, ``0,3 s``, ``4 min``, ``3 h``."""
+    if segundos < 0.1:
+        return f"{max(1, round(segundos * 1000))} ms"
+    if segundos < 59.95:
+        found = f"{segundos:.1f}".removesuffix(".0")
+        return f"{found if idioma == 'en' else found.replace('.', ',')} s"
+    minutes = round(segundos / 60)
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+
+
+def _later(asked: str, proven: str, idioma: str) -> str:
+    """How long after it was asked it was proven; nothing when the clock was set back meanwhile."""
+    took = datetime.fromisoformat(proven) - datetime.fromisoformat(asked)
+    if took < timedelta(0):
+        return ""
+    return _LATER[idioma].format(tiempo=tardanza(took.total_seconds(), idioma))
+
+
+def _applied(causa: Mapping[str, Any], quien: str, idioma: str) -> str:
+    """Who applied a scene: somebody, or the rule before it in its chain."""
+    if causa.get("tipo") != "escena":
+        return ""
+    if causa.get("quien"):
+        return _APPLIED[idioma].format(quien=quien, desde=causa.get("desde", "?"))
+    rules = [link.removeprefix("regla ") for link in causa.get("cadena", ()) if link.startswith("regla ")]
+    return _APPLIED_BY_RULE[idioma].format(id=rules[-1]) if rules else ""
+
+
+def _aside(s: Situacion, zona: tzinfo, idioma: str) -> dict[str, Any] | None:
+    if s.anulacion is None:
+        return None
+    hasta = s.anulacion["hasta"]
+    fin = _UNTIL_CANCELLED[idioma] if hasta is None else _UNTIL[idioma].format(cuando=_when(hasta, zona, idioma))
+    return _step("anulacion", s.anulacion["desde"], _ASIDE[idioma].format(fin=fin))
 
 
 def _wish(s: Situacion, idioma: str) -> dict[str, Any] | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from app.domain.causa import Causa
-from app.domain.porque import IDIOMAS, REASONS, razon_de
+from app.domain.porque import IDIOMAS, REASONS, Hecho, Situacion, explicar, razon_de, tardanza
 from tests.support.mqtt import own_topic
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +39,7 @@ def test_asked_over_http_unproven_then_proven(backend, http, mqtt, serial):
     mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "activo", "version": version})
     backend.wait_device(serial, deriva={})
     told = why(http, device).json
-    assert told["frase"].endswith("desde 127.0.0.1, y el dispositivo lo confirmó.")
+    assert re.search(r"desde 127.0.0.1, y el dispositivo lo confirmó (\d+ ms|\d+(,\d)? s) después\.$", told["frase"])
     assert [step["tipo"] for step in told["cadena"]] == ["orden", "http"]
     assert told["cadena"][1]["causa"]["desde"] == "127.0.0.1"
 
@@ -75,3 +78,34 @@ def test_every_kind_of_cause_has_a_sentence_in_both_languages():
             told = razon_de({"tipo": kind, "nombre": "N", "detalle": "D", "quien": "Q", "desde": "X"}, idioma)
             assert told
             assert "{" not in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "es", "en"),
+    [
+        (0, "1 ms", "1 ms"), (0.012, "12 ms", "12 ms"), (0.3, "0,3 s", "0.3 s"), (2.04, "2 s", "2 s"),
+        (59.96, "1 min", "1 min"), (119 * 60, "119 min", "119 min"), (7200, "2 h", "2 h"), (86_400, "24 h", "24 h"),
+    ],
+)  # fmt: skip
+def test_how_long_the_proof_took(seconds, es, en):
+    assert (tardanza(seconds, "es"), tardanza(seconds, "en")) == (es, en)
+
+
+@pytest.mark.parametrize(("proven", "told"), [(10, "lo confirmó 10 s después."), (-10, "lo confirmó.")])
+def test_a_proof_before_the_order_is_a_clock_that_was_set_back(proven, told):
+    """No duration is told then. ``desde`` is when it was asked, also where the row is the proof."""
+    asked = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    closed = (asked + timedelta(seconds=proven)).isoformat()
+    orden = {"id": 1, "estado": "aplicada", "causa": {"tipo": "sistema"}, "creada_en": asked.isoformat(),
+             "cerrada_en": closed}  # fmt: skip
+    hecho = Hecho(closed, {"tipo": "dispositivo", "orden": 1}, orden)
+    frase = explicar(Situacion("Luz", "activo", hecho, {}, {}), UTC, "es")["frase"]
+    assert frase.startswith("«Luz» figura como encendido desde el 24/11/2026 a las 10:00:00 porque")
+    assert frase.endswith(told)
+
+
+def test_an_override_without_end():
+    aside = {"desde": None, "hasta": None}
+    told = [explicar(Situacion("Luz", "activo", None, {}, {}, anulacion=aside), UTC, lang)["frase"] for lang in IDIOMAS]
+    assert told[0].endswith("No sigue su horario hasta que se cancele la anulación.")
+    assert told[1].endswith("It does not follow its schedule until the override is cancelled.")

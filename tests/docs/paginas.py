@@ -66,6 +66,11 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def control_pages() -> list[str]:
+    """The Spanish pages on control, by name; each has an English one beside it."""
+    return sorted(p.name for p in (ROOT / "docs").glob("control-*.md") if not p.name.endswith(".en.md"))
+
+
 def pages() -> list[Path]:
     """The pages of this project that people read."""
     return [ROOT / "README.md", ROOT / "README.en.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -243,8 +243,8 @@ def check_shape(shown: object, real: object, path: str = "") -> None:
     elif isinstance(shown, list):
         assert isinstance(real, list), path
         assert real, f"{path} is empty"
-        for item in shown:
-            check_shape(item, real[0], f"{path}[]")
+        for n, item in enumerate(shown):
+            check_shape(item, real[min(n, len(real) - 1)], f"{path}[{n}]")
     elif name in EXACT and not _STAMP.match(str(shown)):
         assert shown == real, f"{path}: the page says {shown!r}, it is {real!r}"
     else:

@@ -8,9 +8,18 @@ import sys
 
 import pytest
 
+from app.disparo import BUCLE
+from app.domain.aviso import ESTADOS as ESTADOS_AVISO
+from app.domain.aviso import GRAVEDADES
+from app.domain.orden import ESTADOS as ESTADOS_ORDEN
+from app.domain.reloj import SALTO
+from app.guardian import DISCO, SALTO_RELOJ
+from app.openapi_tabla import OPERACIONES
+from app.programador import RELOJ
 from config import AJUSTES, Config
+from sse_client import SENTENCES
 from tests.docs import ajustes
-from tests.docs.paginas import inline_code, pages, prose, read
+from tests.docs.paginas import control_pages, inline_code, pages, prose, read
 from tests.support.procesos import ROOT
 
 NAMES = {a.nombre for a in AJUSTES}
@@ -20,7 +29,10 @@ OTHERS = {"GET", "PUT", "POST", "DELETE", "COMMIT", "SIGTERM", "SIGINT", "PUBACK
 README_ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \|", re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.en.md", "docs/operacion.md", "docs/glosario.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "README.en.md", "docs/operacion.md", "docs/glosario.md", *(f"docs/{n}" for n in control_pages())],
+)
 def test_settings_that_pages_name_exist(page: str) -> None:
     for word in inline_code(read(page)):
         for name in re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b", word):
@@ -56,15 +68,17 @@ def test_promised_files_are_there(page: str) -> None:
     assert "`instance/iot.db`" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
-def test_promised_endpoints_are_named_and_exist(page: str) -> None:
-    from app.openapi_tabla import OPERACIONES
-
+@pytest.mark.parametrize("page", ["README.md", "README.en.md", *(f"docs/{n}" for n in control_pages())])
+def test_endpoints_that_pages_name_exist(page: str) -> None:
     offered = {(o.metodo, re.sub(r"\{.*?\}", "<>", o.ruta)) for o in OPERACIONES}
     named = re.findall(r"`(GET|PUT|POST|DELETE) (/[^\s`]*)", prose(read(page)))
     for method, path in named:
         plain = re.sub(r"<.*?>", "<>", path.partition("?")[0])
         assert (method, plain) in offered, f"{method} {path}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_promised_endpoints_are_named(page: str) -> None:
     promised = (
         "GET /dispositivos", "GET /dispositivos/<id>", "PUT /dispositivos/<int:id>", "GET /dispositivos/no-reclamados",
         "POST /dispositivos/reclamar", "GET /dispositivos/<id>/logs?page=1&per_page=50",
@@ -72,6 +86,15 @@ def test_promised_endpoints_are_named_and_exist(page: str) -> None:
     )  # fmt: skip
     for line in promised:
         assert f"`{line}`" in read(page)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.en.md"])
+def test_named_events_are_documented(page: str) -> None:
+    """Each that the stream carries stands in the pages and in OpenAPI."""
+    live = next(o.descripcion for o in OPERACIONES if o.ruta == "/stream/dispositivos")
+    for name in SENTENCES:
+        assert f"`{name}`" in read(page)
+        assert f"`{name}`" in live
 
 
 def mentioned() -> list[str]:
@@ -102,6 +125,26 @@ def test_codes_of_rejected_messages_are_explained() -> None:
     assert {"no_json", "no_almacenable", "demasiados_sin_reclamar"} <= reasons
     page = read("docs/operacion.md")
     assert not [r for r in reasons if f"`{r}`" not in page]
+
+
+def test_the_glossary_has_the_words_of_control() -> None:
+    """The states of orders and notices, how bad these are, and the named events."""
+    page = read("docs/glosario.md")
+    words = {*ESTADOS_ORDEN, *ESTADOS_AVISO, *GRAVEDADES, *SENTENCES, "deriva", "reloj_salto"}
+    assert not [word for word in words if f"`{word}`" not in page and f"**{word.capitalize()}" not in page]
+
+
+def test_every_kind_of_notice_is_explained() -> None:
+    """Each ``tipo`` that is given to ``avisar``, by its literal or by the constant that holds it."""
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "app").glob("*.py"))
+    given = set(re.findall(r'avisar\([^)]*?tipo=(f?"?[\w{}.]+"?)', source))
+    constants = {"BUCLE": BUCLE, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
+    orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada")}
+    kinds = {k for g in given for k in orders.get(g, (constants.get(g, g.strip('"')),))}
+    assert len(kinds) == 10
+    page = read("docs/operacion.md")
+    assert not [k for k in kinds if f"`{k}`" not in page]
+    assert f"saltó {SALTO.total_seconds() / 60:g} minutos o más" in page
 
 
 def test_modules_of_the_architecture_exist() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from app.domain.horario import compilar
 from app.domain.horario_tipos import Casa
-from app.programador import BACKOFF_S, MAX_ASKS, PLAUSIBLE_YEAR
+from app.domain.reloj import PLAUSIBLE_YEAR
+from app.programador import BACKOFF_S, MAX_ASKS
 from app.schemas import parse_cambios
 from app.schemas_plazo import MAX_DURANTE_S
 from tests.support.procesos import ROOT

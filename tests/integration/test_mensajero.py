@@ -15,10 +15,8 @@ import pytest
 
 from app import avisos, casa
 from app.domain.aviso import APPRISE, GRAVEDADES, TODAS, WEBHOOK
-from app.guardian import Guardian
 from app.mensajero import BURST, GIVE_UP_S, IDLE_S, MAX_TRIES, PACE_S, Mensajero
 from app.puertas import Apprise, Webhook
-from app.salud import LOW_DISK_BYTES
 from tests.support.nucleo import FakeClock, House
 from tests.support.receptor import Receiver
 
@@ -256,23 +254,3 @@ def test_without_apprise_it_says_how(house: Told, monkeypatch: pytest.MonkeyPatc
     house.tell("a")
     door.tick()
     assert "requirements-avisos.txt" in door.stats()["fallo"]
-
-
-def test_the_disk_fills_up_and_empties(house: Told) -> None:
-    """One notice while it lasts, over restarts too; a little room does not end it."""
-    total = 64 << 30
-    free = LOW_DISK_BYTES - 1
-    guardian = Guardian(house.db, lambda: (free, total))
-    for _ in range(3):
-        guardian.tick()
-    guardian = Guardian(house.db, lambda: (free, total))
-    guardian.tick()
-    assert house.rows("SELECT estado, veces, gravedad FROM aviso WHERE tipo = 'disco'") == [("nuevo", 1, "grave")]
-    free = int(LOW_DISK_BYTES * 1.1)
-    guardian.tick()
-    assert house.scalar("SELECT estado FROM aviso") == "nuevo"
-    free = LOW_DISK_BYTES * 2
-    guardian.tick()
-    assert house.scalar("SELECT estado FROM aviso") == "resuelto"
-    guardian.tick()
-    assert house.scalar("SELECT count(*) FROM aviso") == 1

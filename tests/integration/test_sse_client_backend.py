@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from tests.conftest import Parts
 from tests.support.backend import Backend
-from tests.support.mqtt import Cliente
+from tests.support.mqtt import Cliente, own_topic
 from tests.support.procesos import ROOT, Proceso, wait_until
 
 pytestmark = pytest.mark.integration
@@ -77,6 +78,42 @@ def test_snapshot_and_leave(
     body = {"serial_number": device["serial_number"], "nombre": "Salón"}
     assert backend.http.post("/dispositivos/reclamar", body).status == 200
     wait_until(lambda: "📤 Un dispositivo ya no cumple el filtro:" in process.log(), 5)
+
+
+def test_what_is_no_update_is_said_in_a_line(backend: Backend, mqtt: Cliente, script: Script, serial: str) -> None:
+    """An order, a rule, its notice, liveness and the house, each as the backend tells it; no update looks like one."""
+    mqtt.publish(own_topic(serial), {"estado": "inactivo", "parametros": {"x": 1}})
+    device = backend.wait_device(serial, estado="inactivo")
+    process = script(backend)
+    connected(process)
+    lamp, http = f"/dispositivos/{device['id']}", backend.http
+    http.put(lamp, {"encendido": True})
+    version = http.get(f"{lamp}/ordenes").json["data"][0]["version"]
+    mqtt.publish(own_topic(serial), {"estado": "activo", "version": version})
+    backend.wait_device(serial, deriva={})
+    acciones = [
+        {"tipo": "aviso", "texto": "Hace calor"},
+        {"tipo": "orden", "dispositivo_id": device["id"], "configuracion": {"encendido": False}},
+    ]
+    condicion = {"dispositivo_id": device["id"], "parametro": "x", "operador": ">", "valor": 30}
+    http.post("/reglas", {"nombre": f"Calor {serial}", "condicion": condicion, "acciones": acciones})
+    mqtt.publish(own_topic(serial), {"estado": "activo", "parametros": {"x": 31}})
+    http.put("/casa", {"zona": "Europe/Madrid"})
+    wait_until(lambda: " disparada: " in process.log(), 5, "the rule in the stream")
+    mqtt.publish(f"dispositivos/{serial}/disponible", b"offline")
+    said = [
+        rf"🧾 Orden \d+ a {serial}: encendido: sí → pendiente",
+        rf"🧾 Orden \d+ a {serial}: encendido: sí → aplicada",
+        rf"📐 Regla «Calor {serial}» creada",
+        rf"📐 Regla «Calor {serial}» disparada: .*x > 30.* → aviso «Hace calor»; orden a {serial} \(creada\)",
+        r"🔔 Aviso nuevo \(info\): Hace calor",
+        r"🏠 La casa ha cambiado: zona Europe/Madrid",
+        rf"📶 {serial}: en línea → dudoso \(testamento\)",
+    ]
+    for line in said:
+        wait_until(lambda line=line: re.search(f"^{line}$", process.log(), re.MULTILINE), 5, line)
+    assert "📨" not in process.log()
+    assert all(event["event"] == "device_update" for event in shown(process))
 
 
 def test_it_outlives_the_backend(own_parts: Parts, script: Script) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -10,9 +12,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import sse_client
+from app.reglas import SUCESO
 from tests.support.procesos import ROOT, Proceso, wait_until
 
 pytestmark = pytest.mark.integration
@@ -129,6 +134,60 @@ def test_events_are_shown_and_pings_are_not(serve: Callable[..., Server], client
     assert process.wait(5) == 0
     assert process.log().endswith("👋 Cancelado por el usuario.\n")
     assert "GET /stream/dispositivos?serial=TMP0603IF1WD&reclamado=true HTTP/1.1\r\n" in server.heads[0]
+
+
+def test_every_named_event_of_the_backend_has_a_sentence() -> None:
+    """Each kind that a use-case tells, by its literal or by the constant that holds it."""
+    sources = [file.read_text("utf-8") for file in (ROOT / "app").glob("*.py")]
+    told = {kind for text in sources for kind in re.findall(r"uow\.tell\(\s*([\w\"]+)", text)}
+    assert told == {"SUCESO", '"orden"', '"aviso"', '"conectividad"', '"casa"'}
+    assert set(sse_client.SENTENCES) == {SUCESO, "orden", "aviso", "conectividad", "casa"}
+
+
+@pytest.mark.parametrize(
+    ("tipo", "data", "line"),
+    [
+        (
+            "orden",
+            {"id": 7, "serial_number": "LGT01", "cambios": {"encendido": True, "nota": 0}, "estado": "expirada",
+             "motivo": "sin_prueba"},
+            "🧾 Orden 7 a LGT01: encendido: sí, nota: 0 → expirada (nadie lo confirmó)",
+        ),
+        (
+            "orden",
+            {"id": 8, "serial_number": "LGT01", "estado": "enviada", "motivo": "", "cambios": {
+                "horarios": [{"dias": ["lunes"], "inicio": "07:00", "fin": "09:00"}]}},
+            "🧾 Orden 8 a LGT01: horarios: dias: lunes, inicio: 07:00, fin: 09:00 → enviada",
+        ),
+        ("aviso", {"estado": "resuelto", "gravedad": "grave", "texto": "{x}"}, "🔔 Aviso resuelto (grave): {x}"),
+        (
+            "regla",
+            {"nombre": "Noche", "cambio": "disparada", "detalle": "x > 1", "resultados": [
+                {"tipo": "orden", "serial_number": None, "resultado": "error", "error": "No existe ese dispositivo"}]},
+            "📐 Regla «Noche» disparada: x > 1 → orden (error): No existe ese dispositivo",
+        ),
+        ("casa", {"zona": "UTC", "latitud": None, "longitud": None}, "🏠 La casa ha cambiado: zona UTC"),
+        ("casa", {"zona": "UTC", "latitud": 0, "longitud": -3.7, "festivos": ["2026-12-25", "2027-01-01"]},
+         "🏠 La casa ha cambiado: zona UTC, 0, -3.7, festivos 2026-12-25; 2027-01-01"),
+    ],
+)  # fmt: skip
+def test_sentences(tipo: str, data: dict[str, Any], line: str) -> None:
+    assert sse_client.sentence(sse_client.Event(tipo, json.dumps(data))) == line
+
+
+@pytest.mark.parametrize(
+    ("tipo", "data"),
+    [("otro", '{"x":1}'), ("orden", "{}"), ("orden", "hola"), ("aviso", "[1]"), ("casa", "1"), ("regla", "[" * 100_000),
+     ("conectividad", '{"serial_number":"A","antes":"fuera","conectividad":"x"}')],
+)  # fmt: skip
+def test_an_event_that_is_not_as_we_know_it_is_shown_as_it_is(
+    serve: Callable[..., Server], client: Callable[..., Proceso], tipo: str, data: str
+) -> None:
+    """Of a later version, or of another program: its name and its data, and the script goes on."""
+    stream = f"event: {tipo}\ndata: {data}\n\n".encode() + DEVICE
+    process = client(serve(quiet(PLAIN, HELLO, stream)))
+    shows(process, "📥 Evento dispositivo:\n")
+    assert f"📨 Evento «{tipo}»:\n{sse_client.pretty(data)}\n\n📥" in process.log()
 
 
 def test_raw_lines(serve: Callable[..., Server], client: Callable[..., Proceso]) -> None:
