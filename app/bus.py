@@ -1,25 +1,24 @@
-"""Committed events, to whoever listens. The writer publishes; a listener that fails never breaks the writer."""
+"""Committed facts, to whoever listens. The writer publishes; a listener that fails never breaks the writer."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-
-from app.domain.events import Event
+from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[Sequence[Event]], None]
+T = TypeVar("T")
 
 
-class Bus:
+class Bus(Generic[T]):
     """Calls each listener in the writer's thread, in commit order; a listener only hands over and returns."""
 
     def __init__(self) -> None:
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: tuple[Callable[[Sequence[T]], None], ...] = ()
         self.failures = 0
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[Sequence[T]], None]) -> Callable[[], None]:
         """Add a listener; the answer takes it out again."""
         self._listeners = (*self._listeners, listener)
 
@@ -28,11 +27,11 @@ class Bus:
 
         return unsubscribe
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """Hand the events of one commit to every listener."""
+    def publish(self, facts: Sequence[T]) -> None:
+        """Hand the facts of one commit to every listener."""
         for listener in self._listeners:
             try:
-                listener(events)
+                listener(facts)
             except Exception:
                 self.failures += 1
-                log.exception("a listener of committed events failed")
+                log.exception("a listener of committed facts failed")

@@ -28,7 +28,7 @@ from app.clock import Clock
 from app.domain.causa import SISTEMA, Causa
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError, StorageBusy, StorageDamaged, StorageFull
-from app.domain.events import Event, Suceso
+from app.domain.events import AccesoRevocado, Event, Suceso
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
 
@@ -55,7 +55,8 @@ class UnitOfWork:
     ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out, ``causa`` why it is done:
     every change that it makes keeps it. ``number`` is how many units will have been committed once this one is: who
     remembers rows from one unit to his next one sees by it whether anybody else wrote in between. ``casa`` is the house
-    as the settings say it. ``ordenes``: device id -> the last order that the unit made for it.
+    as the settings say it. ``ordenes``: device id -> the last order that the unit made for it. ``revocados``: what is
+    told to the listeners of revocations after COMMIT.
     """
 
     conn: Connection
@@ -67,6 +68,7 @@ class UnitOfWork:
     limites: LimitesOrden = DEFAULT_LIMITS
     casa: Casa = DEFAULT_HOUSE
     ordenes: dict[int, int] = field(default_factory=dict)
+    revocados: list[AccesoRevocado] = field(default_factory=list)
 
     def next_secuencia(self) -> int:
         """The number of the next event; the numbers of a unit that fails are given out again."""
@@ -87,6 +89,7 @@ class Database:
         publish: gets the events of each committed unit, in commit order.
         limites: how long orders live and how many are kept.
         casa: the house as the settings say it; what people decide is stored (:mod:`app.casa`).
+        revoke: gets what each committed unit revoked.
     """
 
     def __init__(
@@ -97,12 +100,14 @@ class Database:
         publish: Callable[[Sequence[Event]], None],
         limites: LimitesOrden | None = None,
         casa: Casa = DEFAULT_HOUSE,
+        revoke: Callable[[Sequence[AccesoRevocado]], None] = lambda _: None,
     ) -> None:
         self._limites = limites or DEFAULT_LIMITS
         self.casa = casa
         self.path = sqlite_path(url, folder)
         self._clock = clock
         self._publish = publish
+        self._revoke = revoke
         self._turn = threading.Lock()
         self._writer_engine = _engine(self.path, read_only=False)
         self._reader_engine = _engine(self.path, read_only=True)
@@ -136,6 +141,8 @@ class Database:
             self.commits = uow.number
             if uow.events:
                 self._publish(uow.events)
+            if uow.revocados:
+                self._revoke(uow.revocados)
         finally:
             self._turn.release()
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -191,6 +192,99 @@ aviso = Table(
     Column("abandonado", Integer, nullable=False),  # doors through which it was given up
     Column("secuencia", Integer, nullable=False),  # the event that told its latest news
     Index("ix_aviso_clave", "clave"),
+)
+
+usuario = Table(
+    "usuario",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("nombre", String(40), unique=True, nullable=False),  # lower case
+    Column("clave", Text, nullable=False),  # Argon2id, in its own text form
+    Column("rol", String(16), nullable=False),
+    Column("activo", Boolean, nullable=False),
+    Column("alcance", Text),  # JSON {"habitaciones": [ids], "dispositivos": [ids]}; NULL: the whole house
+    Column("creado_en", String(32), nullable=False),
+    Column("clave_en", String(32), nullable=False),
+)
+
+sesion = Table(
+    "sesion",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("usuario_id", Integer, ForeignKey("usuario.id"), nullable=False),
+    Column("huella", String(64), unique=True, nullable=False),  # SHA-256 of the cookie, hexadecimal
+    Column("creada_en", String(32), nullable=False),
+    Column("usada_en", String(32), nullable=False),
+    Column("desde", String(64), nullable=False),
+    Column("agente", String(200), nullable=False),
+    Index("ix_sesion_usuario", "usuario_id"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("usuario_id", Integer, ForeignKey("usuario.id"), nullable=False),
+    Column("nombre", String(80), nullable=False),
+    Column("huella", String(64), unique=True, nullable=False),  # SHA-256 of the token, hexadecimal
+    Column("inicio", String(12), nullable=False),  # its first characters, to know it again by
+    Column("ambito", String(16), nullable=False),
+    Column("creado_en", String(32), nullable=False),
+    Column("expira_en", String(32)),
+    Column("usado_en", String(32)),
+    Index("ix_token_usuario", "usuario_id"),
+)
+
+reclamacion = Table(
+    "reclamacion",
+    metadata,
+    # Who claimed a device; without an account when it was somebody of a trusted network.
+    Column("dispositivo_id", Integer, ForeignKey("dispositivo.id"), primary_key=True),
+    Column("usuario_id", Integer, ForeignKey("usuario.id")),
+    Column("reclamado_en", String(32), nullable=False),
+)
+
+posesion = Table(
+    "posesion",
+    metadata,
+    # The devices that can be claimed only with their code (of which a SHA-256 is kept), heard of or not.
+    Column("serial_number", String(100), primary_key=True),
+    Column("huella", String(64), nullable=False),
+    Column("creado_en", String(32), nullable=False),
+)
+
+credencial = Table(
+    "credencial",
+    metadata,
+    # The devices that have a broker user of their own; ``clave`` as mosquitto's password file has it.
+    Column("serial_number", String(100), primary_key=True),
+    Column("clave", Text, nullable=False),
+    Column("creado_en", String(32), nullable=False),
+)
+
+ignorado = Table(
+    "ignorado",
+    metadata,
+    # Serials, and beginnings of serials, that are not to appear.
+    Column("id", Integer, primary_key=True),
+    Column("patron", String(100), nullable=False),
+    Column("prefijo", Boolean, nullable=False),
+    Column("creado_en", String(32), nullable=False),
+    UniqueConstraint("patron", "prefijo"),
+)
+
+auditoria = Table(
+    "auditoria",
+    metadata,
+    # Who did what to what, from where; append-only.
+    Column("id", Integer, primary_key=True),
+    Column("instante", String(32), nullable=False),
+    Column("quien", String(80), nullable=False),
+    Column("desde", String(64)),
+    Column("accion", String(40), nullable=False),
+    Column("objeto", String(120)),
+    Column("resultado", String(16), nullable=False),
+    Column("detalle", Text, nullable=False),  # JSON object
 )
 
 DEVICE_COLUMNS = tuple(dispositivo.columns)

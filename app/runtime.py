@@ -29,6 +29,7 @@ from app.db import Database
 from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
+from app.domain.events import AccesoRevocado, Event
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
 from app.espera import Esperas
@@ -102,7 +103,8 @@ class Runtime:
         self._stopper: gevent.Greenlet | None = None
         self._broker_fault: str | None = None
         self._restarts_seen = 0
-        self._bus = Bus()
+        self._bus: Bus[Event] = Bus()
+        self._revocations: Bus[AccesoRevocado] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = Database(
             settings.sqlalchemy_database_uri,
@@ -111,6 +113,7 @@ class Runtime:
             self._bus.publish,
             _orders(settings),
             _house(settings),
+            self._revocations.publish,
         )
         with self.db.reader() as conn:
             last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)

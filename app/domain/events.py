@@ -52,6 +52,17 @@ class Suceso:
 Event = DeviceUpdated | Suceso
 
 
+@dataclass(frozen=True, slots=True)
+class AccesoRevocado:
+    """What an open stream or a remembered identity may not go on with: one credential (``sesion:12``, ``token:3``), or
+    everything of an account whose role, scope or password changed. No live event: readers are not told, they are closed.
+    """
+
+    usuario_id: int
+    credencial: str | None = None
+    """None: all of the account's."""
+
+
 def device_updates(events: Sequence[Event]) -> list[DeviceUpdated]:
     """The updates among the events of a commit."""
     return [e for e in events if isinstance(e, DeviceUpdated)]

@@ -24,8 +24,8 @@ from app.models import metadata
 
 log = logging.getLogger(__name__)
 
-HEAD = "0003"
-KNOWN = ("0001", "0002", "0003")
+HEAD = "0004"
+KNOWN = ("0001", "0002", "0003", "0004")
 MARKER = "instalada"
 KEPT_BACKUPS = 2
 CHECKED_BYTES = 32 << 20
