@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import logging
 import os
@@ -12,17 +11,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gevent
 
 from app import __version__, create_app, dispositivos
+from app import runtime_ajustes as ajustes
 from app.avisos import cerrar_puertas
 from app.broker import BrokerError, BrokerInfo, choose_broker
 from app.broker_base import Broker
 from app.bus import Bus
+from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock, iso_z
 from app.config_load import Settings
 from app.db import Database
@@ -30,15 +31,13 @@ from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
 from app.domain.events import AccesoRevocado, Event
-from app.domain.horario_tipos import Casa
-from app.domain.orden import LimitesOrden
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
-from app.ingest import Delivery, Ingest, IngestLimits
+from app.ingest import Delivery, Ingest
 from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
-from app.mqtt_client import MqttClient, MqttSettings
+from app.mqtt_client import MqttClient
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
 from app.server import Server, max_connections
@@ -79,10 +78,10 @@ def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[Run
     os.umask(0o077)  # the house's data and their copies are nobody else's on this machine
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        with _only_one(settings.instance_path):
+        with only_one(settings.instance_path):
             runtime = Runtime(settings, Clock())
             runtime.run(banner, demo=demo)
-    except (StartError, DatabaseFault, DomainError) as error:
+    except (StartError, InstanceBusyError, DatabaseFault, DomainError) as error:
         print(f"No se puede arrancar: {error}", file=sys.stderr)
         return 1
     return 0
@@ -111,8 +110,8 @@ class Runtime:
             settings.instance_path,
             clock,
             self._bus.publish,
-            _orders(settings),
-            _house(settings),
+            ajustes.order_limits(settings),
+            ajustes.house(settings),
             self._revocations.publish,
         )
         with self.db.reader() as conn:
@@ -137,7 +136,7 @@ class Runtime:
         self._bus.subscribe(self.motor.on_events)
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.mensajeros = self._messengers()
-        self.ingest = Ingest(self.db, _limits(settings), clock, self._ack, self.vigia.on_will)
+        self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
         app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
@@ -228,7 +227,9 @@ class Runtime:
             self.clock.sleep(BROKER_RETRY_S)
         if self.stopping or self.broker is None:
             return
-        self.mqtt = MqttClient(_mqtt_settings(self.settings, self.broker), self.ingest, self._pending, self.clock)
+        self.mqtt = MqttClient(
+            ajustes.mqtt_settings(self.settings, self.broker), self.ingest, self._pending, self.clock
+        )
         self._bus.subscribe(self.mqtt.on_events)
         self.mqtt.start()
         if not told:
@@ -325,71 +326,6 @@ def _wait_or_kill(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-
-
-def _limits(s: Settings) -> IngestLimits:
-    return IngestLimits(
-        batch_max=s.ingest_batch_max,
-        queue_max=s.ingest_queue_max,
-        device_rate=s.ingest_device_rate,
-        max_unclaimed=s.max_unclaimed,
-        rejected_max=s.rejected_max,
-        grace_s=s.command_grace_s,
-    )
-
-
-def _orders(s: Settings) -> LimitesOrden:
-    return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept, avisos=s.notices_max)
-
-
-def _house(s: Settings) -> Casa:
-    return Casa(zona=s.house_timezone, latitud=s.house_latitude, longitud=s.house_longitude)
-
-
-def _mqtt_settings(s: Settings, broker: Broker) -> MqttSettings:
-    mine = MqttSettings(
-        host=broker.info.host,
-        port=broker.info.port,
-        keepalive=s.mqtt_keepalive,
-        client_id=s.mqtt_client_id,
-        username=s.mqtt_username or None,
-        password=s.mqtt_password or None,
-        shared_topic=s.mqtt_shared_topic,
-    )
-    if broker.credentials is not None:
-        return replace(mine, username=broker.credentials[0], password=broker.credentials[1])
-    if broker.info.kind != "configurado" or not s.mqtt_tls_enabled:
-        return mine
-    return replace(
-        mine,
-        tls=True,
-        tls_ca=s.mqtt_tls_ca or None,
-        tls_cert=s.mqtt_tls_cert or None,
-        tls_key=s.mqtt_tls_key or None,
-        tls_insecure=s.mqtt_tls_insecure,
-    )
-
-
-class _only_one:  # noqa: N801 - reads as what it says: with _only_one(...)
-    """A lock on the instance folder: two backends with one MQTT client id would disconnect each other for ever."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "iot.lock"
-
-    def __enter__(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise StartError(
-                f"ya hay un IoT Backend en marcha con esta carpeta ({self._path.parent}). Termínelo antes, o use otra "
-                "carpeta con IOT_INSTANCE_PATH."
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 def _port_taken(s: Settings, error: OSError) -> str:

@@ -55,7 +55,7 @@ Event = DeviceUpdated | Suceso
 @dataclass(frozen=True, slots=True)
 class AccesoRevocado:
     """What an open stream or a remembered identity may not go on with: one credential (``sesion:12``, ``token:3``), or
-    everything of an account whose role, scope or password changed. No live event: readers are not told, they are closed.
+    everything of an account whose role, scope or password changed. No live event: readers are closed, not told.
     """
 
     usuario_id: int

@@ -1,0 +1,62 @@
+"""What each part is given of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from app.domain.horario_tipos import Casa
+from app.domain.orden import LimitesOrden
+from app.ingest import IngestLimits
+from app.mqtt_client import MqttSettings
+
+if TYPE_CHECKING:
+    from app.broker_base import Broker
+    from app.config_load import Settings
+
+
+def ingest_limits(s: Settings) -> IngestLimits:
+    """The bounds of the ingest."""
+    return IngestLimits(
+        batch_max=s.ingest_batch_max,
+        queue_max=s.ingest_queue_max,
+        device_rate=s.ingest_device_rate,
+        max_unclaimed=s.max_unclaimed,
+        rejected_max=s.rejected_max,
+        grace_s=s.command_grace_s,
+    )
+
+
+def order_limits(s: Settings) -> LimitesOrden:
+    """How long orders live and how many are kept."""
+    return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept, avisos=s.notices_max)
+
+
+def house(s: Settings) -> Casa:
+    """The house as the settings say it."""
+    return Casa(zona=s.house_timezone, latitud=s.house_latitude, longitud=s.house_longitude)
+
+
+def mqtt_settings(s: Settings, broker: Broker) -> MqttSettings:
+    """Where the broker is and who we are to it; a broker of ours may have made up our credentials."""
+    mine = MqttSettings(
+        host=broker.info.host,
+        port=broker.info.port,
+        keepalive=s.mqtt_keepalive,
+        client_id=s.mqtt_client_id,
+        username=s.mqtt_username or None,
+        password=s.mqtt_password or None,
+        shared_topic=s.mqtt_shared_topic,
+    )
+    if broker.credentials is not None:
+        return replace(mine, username=broker.credentials[0], password=broker.credentials[1])
+    if broker.info.kind != "configurado" or not s.mqtt_tls_enabled:
+        return mine
+    return replace(
+        mine,
+        tls=True,
+        tls_ca=s.mqtt_tls_ca or None,
+        tls_cert=s.mqtt_tls_cert or None,
+        tls_key=s.mqtt_tls_key or None,
+        tls_insecure=s.mqtt_tls_insecure,
+    )
