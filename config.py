@@ -46,12 +46,16 @@ class Config:
     # Who gets in
     TRUSTED_NETWORKS = ("127.0.0.0/8", "::1/128")
     ALLOWED_HOSTS: tuple[str, ...] = ()
+    CLAIMS_PER_MIN = 120.0
+    AUDIT_MAX = 100_000
 
     # Ingest
     INGEST_DEVICE_RATE = 20.0
     INGEST_BATCH_MAX = 500
     INGEST_QUEUE_MAX = 20_000
     MAX_UNCLAIMED = 1_000
+    UNCLAIMED_TTL_DAYS = 30.0
+    NEW_DEVICES_PER_MIN = 60.0
     REJECTED_MAX = 1_000
     COMMAND_GRACE_S = 10.0
     ORDER_TTL_S = 60.0
@@ -201,11 +205,35 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Otros nombres con los que se puede pedir este servidor, además de los de esta máquina.",
     ),
     _numero(
+        "CLAIMS_PER_MIN",
+        0,
+        100_000,
+        "peticiones/min",
+        "Reclamos y altas que se atienden a cada cuenta o dirección; los demás reciben 429. 0 = sin límite.",
+    ),
+    _entero(
+        "AUDIT_MAX", 1_000, 10_000_000, "filas", "Anotaciones de auditoría que se guardan; las más antiguas se van."
+    ),
+    _numero(
         "INGEST_DEVICE_RATE", 0, 100_000, "mensajes/s", "Mensajes que se aceptan de un dispositivo. 0 = sin límite."
     ),
     _entero("INGEST_BATCH_MAX", 1, 10_000, "mensajes", "Mensajes que se guardan juntos como mucho."),
     _entero("INGEST_QUEUE_MAX", 100, 1_000_000, "mensajes", "Mensajes que pueden esperar en memoria a guardarse."),
     _entero("MAX_UNCLAIMED", 1, 1_000_000, "dispositivos", "Dispositivos detectados y sin reclamar que se guardan."),
+    _numero(
+        "UNCLAIMED_TTL_DAYS",
+        0,
+        36_500,
+        "días",
+        "Tiempo que se guarda, desde su última palabra, un dispositivo que se oyó y nadie reclamó. 0 = siempre.",
+    ),
+    _numero(
+        "NEW_DEVICES_PER_MIN",
+        0,
+        100_000,
+        "dispositivos/min",
+        "Dispositivos nunca vistos que se admiten por minuto; los demás se rechazan. 0 = sin límite.",
+    ),
     _entero("REJECTED_MAX", 1, 1_000_000, "filas", "Mensajes rechazados que se guardan (./iot rechazados)."),
     _numero(
         "COMMAND_GRACE_S",

@@ -19,8 +19,10 @@ def create_app(services: Services) -> Flask:
     from app import (
         problems,
         routes,
+        routes_auditoria,
         routes_avisos,
         routes_casa,
+        routes_dispositivos,
         routes_escenas,
         routes_horario,
         routes_reglas,
@@ -36,8 +38,10 @@ def create_app(services: Services) -> Flask:
     app.url_map.converters["device_id"] = DeviceIdConverter
     problems.register(app)
     app.register_blueprint(routes.blueprint(services))
+    app.register_blueprint(routes_auditoria.blueprint(services))
     app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_casa.blueprint(services))
+    app.register_blueprint(routes_dispositivos.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
     app.register_blueprint(routes_reglas.blueprint(services))

@@ -200,6 +200,11 @@ def abierto(conn: Connection, clave: str) -> bool:
     return _open_of(conn, clave) is not None
 
 
+def olvidar_dispositivo(uow: UnitOfWork, device_id: int) -> None:
+    """The device is about to be no more: notices keep their words, which name it."""
+    raw(uow.conn).execute("UPDATE aviso SET dispositivo_id = NULL WHERE dispositivo_id = ?", (device_id,))
+
+
 def cerrar_puertas(uow: UnitOfWork, puertas: int) -> None:
     """Nothing waits at a door that this house does not have: what is old must not come out the day that it gets one."""
     raw(uow.conn).execute("UPDATE aviso SET por_enviar = por_enviar & ~? WHERE por_enviar & ?", (puertas, puertas))

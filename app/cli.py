@@ -92,6 +92,21 @@ def rejected_command(pagina: int, por_pagina: int, as_json: bool) -> int:
     return _with_settings(lambda settings: show(settings, pagina, por_pagina, as_json=as_json), write=False)
 
 
+@iot.command("auditoria")
+@click.option("--quien", default="", help="Solo de esta cuenta, con cualquiera de sus credenciales.")
+@click.option("--accion", default="", help="Solo de esta clase, como dispositivo_borrado.")
+@click.option("--desde", default="", help="Desde este instante, hora o fecha de la casa.")
+@click.option("--hasta", default="", help="Hasta entonces; de una fecha, el día entero.")
+@click.option("--pagina", default=1, type=click.IntRange(1, 1_000_000), help="Página; la 1 es la más reciente.")
+@click.option("--por-pagina", default=20, type=click.IntRange(1, 200), help="Anotaciones por página.")
+@_json
+def audit_command(pagina: int, por_pagina: int, as_json: bool, **filtros: str) -> int:
+    """Enseña quién hizo qué: accesos, reclamos, borrados..."""
+    from app.cli_auditoria import show
+
+    return _with_settings(lambda settings: show(settings, pagina, por_pagina, filtros, as_json=as_json), write=False)
+
+
 @iot.command("test", **_PASS_ALL)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def test_command(args: tuple[str, ...]) -> int:

@@ -87,6 +87,10 @@ class Settings:
     ingest_batch_max: int
     ingest_queue_max: int
     max_unclaimed: int
+    unclaimed_ttl_days: float
+    new_devices_per_min: float
+    claims_per_min: float
+    audit_max: int
     rejected_max: int
     command_grace_s: float
     order_ttl_s: float

@@ -79,6 +79,15 @@ def parse_estado_orden(args: Mapping[str, str]) -> str | None:
     return _one_of(args, "estado", ESTADOS_ORDEN)
 
 
+def parse_texto(args: Mapping[str, str], name: str) -> str | None:
+    """A text to look for; None: not given, or empty.
+
+    Raises:
+        DatosInvalidos: too long.
+    """
+    return _text(args, name)
+
+
 def parse_esperar(args: Mapping[str, str]) -> float | None:
     """For how many seconds to wait for the proof of an order; None: not at all, and nothing is told of it.
 

@@ -116,8 +116,11 @@ class Database:
         self._secuencia = -1  # known after a commit, read again after anything else; only one process writes
 
     @contextmanager
-    def unit_of_work(self, causa: Causa = SISTEMA) -> Iterator[UnitOfWork]:
+    def unit_of_work(self, causa: Causa = SISTEMA, *, orphans: bool = False) -> Iterator[UnitOfWork]:
         """Write: BEGIN IMMEDIATE, the block, COMMIT, then publish; anything raised rolls all of it back.
+
+        ``orphans``: a device may go before its history, of which there may be millions of rows, too many to delete in
+        one transaction; :mod:`app.limpieza` takes them away in slices.
 
         Raises:
             StorageBusy: another process holds the database.
@@ -129,7 +132,7 @@ class Database:
         try:
             with translated(self._drop_writer):
                 conn = self._writer = self._writer or self._writer_engine.connect()
-                with _transaction(raw(conn)) as file:
+                with _transaction(raw(conn), orphans=orphans) as file:
                     last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
                     self._secuencia = -1
                     now, number = self._clock.now(), self.commits + 1
@@ -187,7 +190,21 @@ def raw(conn: Connection) -> sqlite3.Connection:
 
 
 @contextmanager
-def _transaction(file: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def _transaction(file: sqlite3.Connection, *, orphans: bool) -> Iterator[sqlite3.Connection]:
+    if not orphans:
+        with _begun(file):
+            yield file
+        return
+    file.execute("PRAGMA foreign_keys=OFF")  # does nothing inside a transaction
+    try:
+        with _begun(file):
+            yield file
+    finally:
+        file.execute("PRAGMA foreign_keys=ON")
+
+
+@contextmanager
+def _begun(file: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     file.execute("BEGIN IMMEDIATE")
     try:
         yield file

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from app.domain.dispositivo import Dispositivo, dump_object
+from app.domain.events import CambioDeseada, DeviceRemoved, Event, device_updates
 from app.domain.valores import is_serial
 
 MAX_IN_FLIGHT = 20
@@ -22,6 +23,10 @@ class Deseada(NamedTuple):
     serial_number: str
     version: int
     payload: bytes
+
+
+BORRADA = -1
+"""The version of what clears a deleted device's topic."""
 
 
 def desired_topic(serial: str) -> str:
@@ -44,9 +49,32 @@ class Bandeja:
         self._following: dict[int, tuple[float, Dispositivo]] = {}  # soonest first
         self._in_flight: dict[int, Deseada] = {}
         self._again: dict[int, Deseada] = {}
+        self._clears: dict[int, Deseada] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._following) + len(self._in_flight) + len(self._again)
+        waiting = len(self._waiting) + len(self._following) + len(self._clears)
+        return waiting + len(self._in_flight) + len(self._again)
+
+    def take(self, events: Sequence[Event], now: float) -> bool:
+        """Take in what a commit told; True when something has to go out without haste or delay."""
+        updates = device_updates(events)
+        followed = [e.dispositivo for e in updates if e.deseada is CambioDeseada.SEGUIDA]
+        asked = [e.dispositivo for e in updates if e.deseada is CambioDeseada.PEDIDA]
+        gone = [(e.dispositivo.id, e.dispositivo.serial_number) for e in events if type(e) is DeviceRemoved]
+        if followed:
+            self.follow(followed, now)
+        self.add(asked)
+        self.clear(gone)
+        return bool(asked or gone)
+
+    def clear(self, gone: Iterable[tuple[int, str]]) -> None:
+        """Put out the end of deleted devices (id, serial): an empty retained message (WIRE §2)."""
+        with self._lock:
+            for device_id, serial in gone:
+                for tray in (self._waiting, self._following, self._again):
+                    tray.pop(device_id, None)
+                if is_serial(serial):
+                    self._clears[device_id] = Deseada(device_id, serial, BORRADA, b"")
 
     def add(self, devices: Iterable[Dispositivo]) -> None:
         """Put out what people asked of each, at once; what waited for the same device gives way to it.
@@ -77,6 +105,8 @@ class Bandeja:
         with self._lock:
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 return None
+            if self._clears:  # before all: the same serial may be a new device already, which has its own wish
+                return self._clears.pop(next(iter(self._clears)))
             while self._again:
                 device_id, wish = self._again.popitem()
                 if device_id not in self._waiting and device_id not in self._following:
@@ -110,5 +140,8 @@ class Bandeja:
         with self._lock:
             for wish in self._in_flight.values():
                 # In the order in which they were sent: the last one wins, two of one version may differ (``follow``).
-                self._again[wish.device_id] = wish
+                tray = self._clears if wish.version == BORRADA else self._again
+                tray[wish.device_id] = wish
+            for device_id in self._clears:
+                self._again.pop(device_id, None)
             self._in_flight.clear()

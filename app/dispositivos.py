@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
 from app import anulacion, ordenes
 from app.clock import iso_z
-from app.db import UnitOfWork, bulk_insert, insert_one, select_in
+from app.db import UnitOfWork, bulk_insert, raw, select_in
 from app.domain import modo
 from app.domain.dispositivo import MODELO_DEFECTO, NOMBRE_DEFECTO, TIPO_DEFECTO, Dispositivo, dump_object, load_object
 from app.domain.errors import (
@@ -22,7 +22,7 @@ from app.domain.errors import (
     SerialDuplicado,
     VersionConflict,
 )
-from app.domain.events import CambioDeseada, DeviceUpdated
+from app.domain.events import CambioDeseada, DeviceRemoved, DeviceUpdated
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.orden import cambios_pedidos, deriva_of, word_of
 from app.domain.peticiones import Alta, Cambios, Reclamo
@@ -253,10 +253,13 @@ def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo, pedido: boo
 
 
 def confirmar_deseadas(uow: UnitOfWork, confirmadas: Sequence[tuple[int, int]]) -> None:
-    """The broker holds these (device id, version) of desired configurations; no new version. Their orders are sent."""
+    """The broker holds these (device id, version) of desired configurations; no new version. Their orders are sent. A
+    version below 0: it holds none any more, as the device is deleted."""
     if confirmadas:
         uow.conn.execute(_CONFIRM, [{"i": device_id, "v": version} for device_id, version in confirmadas])
         ordenes.enviadas(uow, confirmadas)
+        gone = [(device_id,) for device_id, version in confirmadas if version < 0]
+        raw(uow.conn).executemany("DELETE FROM borrado WHERE dispositivo_id = ?", gone)
 
 
 def olvidar_confirmadas(uow: UnitOfWork) -> None:
@@ -339,13 +342,47 @@ def blank(serial: str, now: str) -> Dispositivo:
 def insert_new(
     uow: UnitOfWork, nuevos: Sequence[Dispositivo], into: dict[str, Dispositivo] | None = None
 ) -> list[Dispositivo]:
-    """Insert devices, each given its id; ``into`` gathers them by serial."""
-    saved = []
-    for nuevo in nuevos:
-        saved.append(replace(nuevo, id=insert_one(uow.conn, dispositivo, row_of(nuevo)[1:])))
-        if into is not None:
-            into[nuevo.serial_number] = saved[-1]
+    """Insert devices, each given its id; ``into`` gathers them by serial.
+
+    An id that was somebody's is never another's: a device of old asks for its own by id, and would obey what a
+    different one is told.
+    """
+    if not nuevos:
+        return []
+    last = raw(uow.conn).execute(_LAST_ID).fetchone()[0]
+    saved = [replace(nuevo, id=n) for n, nuevo in enumerate(nuevos, last + 1)]
+    bulk_insert(uow.conn, dispositivo, [row_of(d) for d in saved], upsert=True)
+    if into is not None:
+        into.update((d.serial_number, d) for d in saved)
     return saved
+
+
+_LAST_ID = (
+    "SELECT max(ifnull((SELECT max(id) FROM dispositivo), 0), "
+    "ifnull((SELECT valor FROM casa WHERE clave = 'ultimo_dispositivo'), 0))"
+)
+
+
+def quitar(uow: UnitOfWork, device: Dispositivo) -> None:
+    """Delete a device's row and tell it; in a unit of work that admits orphans, its history being still there. What the
+    broker may hold for it is noted until that is cleared."""
+    file, now = raw(uow.conn), iso_z(uow.now)
+    file.execute(_KEEP_LAST_ID, (device.id,))
+    if device.deseada_version:
+        file.execute("INSERT INTO borrado VALUES (?, ?, ?)", (device.id, device.serial_number, now))
+    file.execute("DELETE FROM dispositivo WHERE id = ?", (device.id,))
+    uow.events.append(DeviceRemoved(uow.next_secuencia(), device))
+
+
+_KEEP_LAST_ID = (
+    "INSERT INTO casa VALUES ('ultimo_dispositivo', ?) "
+    "ON CONFLICT(clave) DO UPDATE SET valor = max(valor, excluded.valor)"
+)
+
+
+def borrados(conn: Connection) -> list[tuple[int, str]]:
+    """The (id, serial) of the deleted devices of which the broker may still hold a desired configuration."""
+    return [(i, s) for i, s, _ in raw(conn).execute("SELECT * FROM borrado ORDER BY dispositivo_id")]
 
 
 def announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, deseada: CambioDeseada) -> None:

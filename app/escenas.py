@@ -104,6 +104,15 @@ def borrar(uow: UnitOfWork, escena_id: int) -> None:
     nombrados.quitar(uow, escena, escena_id)
 
 
+def olvidar(uow: UnitOfWork, device_id: int) -> list[Escena]:
+    """Take a device out of every scene, which may then ask for nothing; those that named it."""
+    found = [e for e in listar(uow.conn) if any(a["dispositivo_id"] == device_id for a in e.acciones)]
+    for e in found:
+        left = _dump([a for a in e.acciones if a["dispositivo_id"] != device_id])
+        uow.conn.execute(update(escena).where(escena.c.id == e.id).values(acciones=left))
+    return found
+
+
 def aplicar(uow: UnitOfWork, escena_id: int) -> list[masivo.Resultado]:
     """Ask each device for what the scene says; the changes keep who asked, and the scene as their cause.
 

@@ -79,6 +79,15 @@ def cambiar(uow: UnitOfWork, grupo_id: int, nombre: str, dispositivos: Sequence[
     return obtener(uow.conn, grupo_id)
 
 
+def olvidar(uow: UnitOfWork, device_id: int) -> list[Grupo]:
+    """Take a device out of every group; those that had it."""
+    found = [g for g in listar(uow.conn) if device_id in g.dispositivos]
+    for g in found:
+        left = json.dumps([i for i in g.dispositivos if i != device_id])
+        uow.conn.execute(update(grupo).where(grupo.c.id == g.id).values(dispositivos=left))
+    return found
+
+
 def borrar(uow: UnitOfWork, grupo_id: int) -> None:
     """Forget a group; its devices stay as they are.
 

@@ -81,6 +81,23 @@ def ultima_hora(conn: Connection) -> datetime | None:
         return None
 
 
+def podar_huerfanas(uow: UnitOfWork, limit: int) -> int:
+    """Delete at most ``limit`` of the rows whose device is no more; how many went, 0 when there are none left."""
+    file = raw(uow.conn)
+    gone = file.execute(_ORPHANED).fetchone()
+    if gone is None:
+        return 0
+    return file.execute(_PRUNE, (gone[0], limit)).rowcount
+
+
+_ORPHANED = (  # from one device to the next by the index: as many seeks as there are devices, not rows
+    "WITH RECURSIVE ids(i) AS (SELECT min(dispositivo_id) FROM estado_log UNION ALL "
+    "SELECT (SELECT min(dispositivo_id) FROM estado_log WHERE dispositivo_id > i) FROM ids WHERE i IS NOT NULL) "
+    "SELECT i FROM ids WHERE i IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dispositivo d WHERE d.id = i) LIMIT 1"
+)
+_PRUNE = "DELETE FROM estado_log WHERE id IN (SELECT id FROM estado_log WHERE dispositivo_id = ? ORDER BY id LIMIT ?)"
+
+
 def escritas_en(conn: Connection, dispositivo_id: int, instante: str) -> list[FilaLog]:
     """The rows of a device that one unit wrote at an instant (ISO, ``Z``), newest first, at most 200.
 

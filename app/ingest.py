@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
-from app import dispositivos, entregas, rechazos
+from app import dispositivos, entregas, ignorados, rechazos
 from app.clock import Clock
 from app.db import Database, UnitOfWork
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
 from app.domain.reporte import Reporte, ReporteRechazado, parse
+from app.frenos import Freno
 from app.limitador import Limitador
 from app.rechazos import NuevoRechazo
 from app.reportes import apply_reportes
@@ -69,6 +70,7 @@ class IngestLimits:
     max_unclaimed: int
     rejected_max: int
     grace_s: float
+    new_per_min: float = 0.0
 
 
 class _Mark:
@@ -96,6 +98,17 @@ class _Batch:
         return first, _Batch([], self.reportes[middle:], [], [])
 
 
+class _Fate(NamedTuple):
+    """What became of a batch's reports: how many were stored, were retained and so told nothing new, came from ignored
+    devices; and those that must be rejected."""
+
+    stored: int = 0
+    retained: int = 0
+    ignored: int = 0
+    rejected: Sequence[NuevoRechazo] = ()
+
+
+_Heard = tuple[Reporte, Delivery]
 Item = Delivery | Confirmed | _Mark | _Batch
 
 
@@ -124,6 +137,7 @@ class Ingest:
         self._queued = 0  # put into the queue, by the thread that reads; of those handled, by the committer
         self._handled = 0
         self._limiter = Limitador(limits.device_rate)
+        self._newcomers = Freno(limits.new_per_min)
         self._grace = timedelta(seconds=limits.grace_s)
         self._known: dict[str, Dispositivo] = {}
         self._known_at = NEVER
@@ -139,6 +153,7 @@ class Ingest:
             "rechazados": 0,
             "limitados": 0,
             "retenidos": 0,
+            "ignorados": 0,
             "lotes": 0,
             "lotes_directos": 0,
             "reintentos": 0,
@@ -321,17 +336,18 @@ class Ingest:
                 dispositivos.olvidar_confirmadas(uow)
             # First what the broker holds: a report in the same batch may be the answer to it.
             dispositivos.confirmar_deseadas(uow, batch.confirmed)
-            stored, retained, rejected = self._apply(uow, batch.reportes)
-            rechazos.registrar(uow, [*batch.rechazos, *rejected], keep=self._limits.rejected_max)
+            fate = self._apply(uow, batch.reportes)
+            rechazos.registrar(uow, [*batch.rechazos, *fate.rejected], keep=self._limits.rejected_max)
             if final:
                 self._ventana.save(uow)
         if batch.reportes and not batch.confirmed and not batch.session_lost:  # those write to devices by themselves
             self._known_at = uow.number
         if final:
             self._ventana.saved()
-        self._counts["guardados"] += stored
-        self._counts["retenidos"] += retained
-        self._counts["rechazados"] += len(rejected)
+        self._counts["guardados"] += fate.stored
+        self._counts["retenidos"] += fate.retained
+        self._counts["ignorados"] += fate.ignored
+        self._counts["rechazados"] += len(fate.rejected)
 
     def _devices(self, uow: UnitOfWork, serials: set[str]) -> dict[str, Dispositivo]:
         """The devices among ``serials``, and others: those of our last unit are remembered while nobody else writes."""
@@ -343,21 +359,41 @@ class Ingest:
             self._known.update(dispositivos.by_serials(uow.conn, missing))
         return self._known
 
-    def _apply(
-        self, uow: UnitOfWork, reportes: Sequence[tuple[Reporte, Delivery]]
-    ) -> tuple[int, int, list[NuevoRechazo]]:
-        """How many were stored, how many were retained and so told nothing new, and those that must be rejected."""
+    def _let_in(
+        self, uow: UnitOfWork, reportes: Sequence[_Heard], known: Mapping[str, Dispositivo]
+    ) -> tuple[Sequence[_Heard], list[NuevoRechazo]]:
+        """The reports but those of unknown devices that are ignored, or too many; and what becomes of the latter.
+
+        An ignored device has no row, so those that have one are not even looked at: ignoring costs them nothing.
+        """
+        silenced = ignorados.leer(uow.conn)
+        room = self._limits.max_unclaimed - dispositivos.contar_no_reclamados(uow.conn)
+        now = self._clock.monotonic()
+        out: dict[str, str | None] = {}
+        for serial in dict.fromkeys(r.serial_number for r, _ in reportes if r.serial_number not in known):
+            if serial in silenced:
+                out[serial] = None
+            elif room <= 0:
+                out[serial] = "demasiados_sin_reclamar"
+            elif self._newcomers.take("", now):
+                out[serial] = "demasiados_nuevos"
+            else:
+                room -= 1
+        rejected = []
+        for reporte, delivery in reportes:
+            motivo = out.get(reporte.serial_number)
+            if motivo is not None:
+                rejected.append(NuevoRechazo(delivery.topic, delivery.payload, motivo, _WHY_NOT[motivo]))
+        return [(r, d) for r, d in reportes if r.serial_number not in out], rejected
+
+    def _apply(self, uow: UnitOfWork, reportes: Sequence[_Heard]) -> _Fate:
         if not reportes:
-            return 0, 0, []
+            return _Fate()
+        came = len(reportes)
         known = self._devices(uow, {r.serial_number for r, _ in reportes})
-        unknown = dict.fromkeys(r.serial_number for r, _ in reportes if r.serial_number not in known)
         rejected: list[NuevoRechazo] = []
-        if unknown:
-            room = max(0, self._limits.max_unclaimed - dispositivos.contar_no_reclamados(uow.conn))
-            beyond = set(list(unknown)[room:])
-            if beyond:
-                rejected = [_beyond(d) for r, d in reportes if r.serial_number in beyond]
-                reportes = [(r, d) for r, d in reportes if r.serial_number not in beyond]
+        if any(r.serial_number not in known for r, _ in reportes):
+            reportes, rejected = self._let_in(uow, reportes, known)
         # A retained report is an old one, sent at each subscription: it introduces a device, it tells nothing new.
         fresh = [
             r._replace(retenido=True) if d.retain else r
@@ -366,9 +402,10 @@ class Ingest:
         ]
         if fresh:
             apply_reportes(uow, fresh, known, grace=self._grace)
-        return len(fresh), len(reportes) - len(fresh), rejected
+        return _Fate(len(fresh), len(reportes) - len(fresh), came - len(reportes) - len(rejected), rejected)
 
 
-def _beyond(delivery: Delivery) -> NuevoRechazo:
-    detalle = "ya hay demasiados dispositivos sin reclamar (MAX_UNCLAIMED)"
-    return NuevoRechazo(delivery.topic, delivery.payload, "demasiados_sin_reclamar", detalle)
+_WHY_NOT = {
+    "demasiados_sin_reclamar": "ya hay demasiados dispositivos sin reclamar (MAX_UNCLAIMED)",
+    "demasiados_nuevos": "aparecen demasiados dispositivos nuevos a la vez (NEW_DEVICES_PER_MIN)",
+}

@@ -36,7 +36,7 @@ def _gauge(parte: str, clave: str, nombre: str, ayuda: str, etiqueta: tuple[str,
     return Serie(parte, clave, nombre, "gauge", ayuda, etiqueta)
 
 
-_FATES = ("guardados", "duplicados", "rechazados", "limitados", "retenidos")
+_FATES = ("guardados", "duplicados", "rechazados", "limitados", "retenidos", "ignorados")
 
 SERIES: tuple[Serie, ...] = (
     _counter("ingesta", "recibidos", "iot_mensajes_recibidos", "Messages taken from the broker."),

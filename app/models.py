@@ -253,6 +253,15 @@ posesion = Table(
     Column("creado_en", String(32), nullable=False),
 )
 
+borrado = Table(
+    "borrado",
+    metadata,
+    # Deleted devices of which the broker may still hold the retained configuration; it is cleared, then forgotten.
+    Column("dispositivo_id", Integer, primary_key=True),
+    Column("serial_number", String(100), nullable=False),
+    Column("borrado_en", String(32), nullable=False),
+)
+
 credencial = Table(
     "credencial",
     metadata,

@@ -195,6 +195,8 @@ class Motor:
         except BaseException:
             self._reload = True
             raise
+        # A device that was deleted between the two readings: its rule was switched off then, which tells to load again.
+        found = [r for r in found if all(i in world for _, i in reglas.dispositivos_de(r.condicion))]
         old, self._vivas, self._of_device = self._vivas, {}, defaultdict(list)
         # One that was watched before stands where the queue has brought it: the rest of the queue takes it further.
         self._world = {i: self._world.get(i, d) for i, d in world.items()}

@@ -26,7 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from app.clock import Clock
 from app.deseada import Bandeja, desired_topic
 from app.domain.dispositivo import Dispositivo
-from app.domain.events import CambioDeseada, Event, device_updates
+from app.domain.events import Event
 from app.domain.reporte import SHARED_TOPIC
 from app.ingest import Delivery
 from app.mqtt_socket import BufferedSocket, Publish
@@ -87,14 +87,21 @@ class MqttClient:
     Args:
         pending: reads from the database the devices whose desired configuration the broker may not have; its argument
             says whether the broker lost everything.
+        gone: the (id, serial) of the deleted devices of which the broker may still hold one.
     """
 
     def __init__(
-        self, settings: MqttSettings, sink: Sink, pending: Callable[[bool], Sequence[Dispositivo]], clock: Clock
+        self,
+        settings: MqttSettings,
+        sink: Sink,
+        pending: Callable[[bool], Sequence[Dispositivo]],
+        clock: Clock,
+        gone: Callable[[], Sequence[tuple[int, str]]] = tuple,
     ) -> None:
         self._settings = settings
         self._sink = sink
         self._pending = pending
+        self._gone = gone
         self._clock = clock
         self._bandeja = Bandeja()
         self._acks: deque[tuple[int, list[int]]] = deque()
@@ -148,13 +155,7 @@ class MqttClient:
 
     def on_events(self, events: Sequence[Event]) -> None:
         """Listener of the bus: new desired configurations are put out for their devices."""
-        updates = device_updates(events)
-        followed = [e.dispositivo for e in updates if e.deseada is CambioDeseada.SEGUIDA]
-        asked = [e.dispositivo for e in updates if e.deseada is CambioDeseada.PEDIDA]
-        if followed:
-            self._bandeja.follow(followed, self._clock.monotonic())
-        if asked:
-            self._bandeja.add(asked)
+        if self._bandeja.take(events, self._clock.monotonic()):
             self._wake()
 
     def connected(self) -> bool:
@@ -326,6 +327,7 @@ class MqttClient:
             return
         self._fault = "la conexión se cortó"
         # A connection may end between CONNACK and here; the next one finds a session, which is a new and empty one.
+        self._bandeja.clear(self._gone())
         self._bandeja.add(self._pending(self._forgotten))
         self._forgotten = False
         self._granted = self._accepted = True

@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_dispositivos import ESQUEMAS_DISPOSITIVOS, OPERACIONES_DISPOSITIVOS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
@@ -37,7 +38,8 @@ from app.openapi_ordenes import (
     OPERACIONES_ORDENES,
 )
 from app.openapi_reglas import ESQUEMAS_REGLAS, OPERACIONES_REGLAS
-from app.schemas import CuerpoAlta, CuerpoCambios, CuerpoReclamo
+from app.schemas import CuerpoCambios
+from app.schemas_alta import CuerpoAlta, CuerpoReclamo
 
 _RECLAMADO = Parametro("reclamado", "query", "Solo los reclamados (`true`) o los que no (`false`).", TRUE_FALSE)
 _DEVICE = {
@@ -111,7 +113,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         (Respuesta(201, "Añadido.", ref("Hecho"), ejemplo={"mensaje": "Dispositivo agregado", "id": 1}),),
         cuerpo=CuerpoAlta,
         ejemplo={"serial_number": "FAN0A1B2C3D4", "nombre": "Ventilador", "tipo": "actuador", "modelo": "FAN-300"},
-        errores=(400, 409, 413, 415, 422, 503, 507),
+        errores=(400, 409, 413, 415, 422, 429, 503, 507),
     ),
     Operacion(
         "GET",
@@ -128,7 +130,9 @@ OPERACIONES: tuple[Operacion, ...] = (
         "reclamar",
         "Dispositivos",
         "Reclamar un dispositivo",
-        "Hace propio un dispositivo detectado. Los textos sustituyen a los que tenía y `configuracion` se mezcla.",
+        "Hace propio un dispositivo detectado. Los textos sustituyen a los que tenía y `configuracion` se mezcla. "
+        "Si el dispositivo tiene código, hace falta `codigo`: sin él, o con otro, 403; tras cinco equivocados, 429 un "
+        "rato. A la misma cuenta se le responde otra vez 200, sin cambiar nada.",
         (
             Respuesta(
                 200, "Reclamado.", ref("Hecho"), ejemplo={"mensaje": "Dispositivo reclamado correctamente", "id": 1}
@@ -136,7 +140,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         ),
         cuerpo=CuerpoReclamo,
         ejemplo=_CLAIM,
-        errores=(400, 404, 409, 413, 415, 422, 503, 507),
+        errores=(400, 404, 409, 413, 415, 422, 429, 503, 507),
     ),
     Operacion(
         "GET",
@@ -221,6 +225,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         errores=(422, 503),
         curl="curl -N",
     ),
+    *OPERACIONES_DISPOSITIVOS,
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
@@ -377,4 +382,6 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
     },
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
-ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+ESQUEMAS |= (
+    ESQUEMAS_DISPOSITIVOS | ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.domain.causa import Causa
+from app.domain.identidad import LOCAL, Identidad
 
 if TYPE_CHECKING:
     from flask import Request
 
-TRUSTED_NETWORK = "red de confianza"
+IDENTIDAD = "iot.identidad"
+"""Where the outermost layer leaves in the environ who asks."""
 
 
 def peer_of(request: Request) -> str:
@@ -17,6 +19,18 @@ def peer_of(request: Request) -> str:
     return request.environ.get("iot.peer") or request.remote_addr or ""
 
 
+def identity_of(request: Request) -> Identidad:
+    """Who asks."""
+    found: Identidad = request.environ.get(IDENTIDAD, LOCAL)
+    return found
+
+
 def cause_of(request: Request) -> Causa:
     """The cause of what this request changes: who (where the network is the credential, that) and from where."""
-    return Causa("http", quien=TRUSTED_NETWORK, desde=peer_of(request) or None)
+    return Causa("http", quien=identity_of(request).quien, desde=peer_of(request) or None)
+
+
+def caller_of(request: Request) -> str:
+    """By what a caller is known to a limit: the account, whatever its credentials, or else the address."""
+    account = identity_of(request).usuario_id
+    return f"cuenta:{account}" if account is not None else peer_of(request)

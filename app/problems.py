@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ TITLES = {
     417: "Expectativa no admitida",
     421: "Nombre de servidor no reconocido",
     422: "Datos no válidos",
+    429: "Demasiadas peticiones",
     431: "Cabeceras demasiado grandes",
     500: "Error interno",
     503: "Servicio ocupado",
@@ -97,6 +99,11 @@ _STATUS: dict[type[DomainError], int] = {
     de.DemasiadosNombrados: 409,
     de.DispositivoNotDetected: 404,
     de.DispositivoYaReclamado: 409,
+    de.SerialIgnorado: 409,
+    de.DispositivoNoReclamado: 409,
+    de.CodigoIncorrecto: 403,
+    de.SinPermiso: 403,
+    de.DemasiadasPeticiones: 429,
     de.SerialDuplicado: 409,
     de.HorarioNoAplicable: 409,
     de.SerialRequerido: 400,
@@ -132,6 +139,8 @@ def of_domain(error: DomainError) -> Problem:
     headers: tuple[tuple[str, str], ...] = (("Retry-After", str(RETRY_AFTER_S)),) if status in (503, 507) else ()
     if isinstance(error, de.VersionConflict):
         headers = (("ETag", f'"{error.actual}"'),)
+    if isinstance(error, de.DemasiadasPeticiones):
+        headers = (("Retry-After", str(max(1, math.ceil(error.espera_s)))),)
     return Problem(status, error.codigo, error.mensaje, errores=errores, headers=headers, extra=extra)
 
 

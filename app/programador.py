@@ -21,7 +21,7 @@ from app.db import Database, UnitOfWork
 from app.domain.causa import Causa
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DatosInvalidos, DispositivoNotFound, DomainError
-from app.domain.events import DeviceUpdated, Event, Suceso
+from app.domain.events import DeviceRemoved, DeviceUpdated, Event, Suceso
 from app.domain.horario import Plan, compilar
 from app.domain.horario_tipos import Casa
 from app.domain.peticiones import Cambios
@@ -148,6 +148,7 @@ class Programador:
     def on_events(self, events: Sequence[Event]) -> None:
         """A listener of the bus: notes whose schedule may have changed, and wakes. In the writer's thread, at once."""
         found = {e.dispositivo.id for e in events if isinstance(e, DeviceUpdated) and self._matters(e.dispositivo)}
+        found |= {e.dispositivo.id for e in events if type(e) is DeviceRemoved}
         house = any(isinstance(e, Suceso) and e.tipo == "casa" for e in events)
         if found or house:
             with self._lock:

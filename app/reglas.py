@@ -120,6 +120,28 @@ def borrar(uow: UnitOfWork, regla_id: int) -> None:
     _told(uow, found, "borrada")
 
 
+def olvidar(uow: UnitOfWork, device_id: int) -> list[Regla]:
+    """Nothing is asked any more of a device that is about to be no more; the rules that named it, as they are now.
+
+    A rule that looks at it, or that has nothing else to do, is switched off and kept as it was said: what it should do
+    instead is for people to say.
+    """
+    touched = []
+    for found in listar(uow.conn):
+        looks = any(i == device_id for _, i in dispositivos_de(found.condicion))
+        left = [a for a in found.acciones if a["tipo"] != "orden" or a["dispositivo_id"] != device_id]
+        if not looks and len(left) == len(found.acciones):
+            continue
+        values: dict[str, Any] = {}
+        if left:
+            values["definicion"] = dump_object({"condicion": found.condicion, "acciones": left})
+        if looks or not left:
+            values |= {"activa": False, "memoria": "{}"}
+        uow.conn.execute(update(regla).where(regla.c.id == found.id).values(values))
+        touched.append(_told(uow, obtener(uow.conn, found.id), "cambiada"))
+    return touched
+
+
 def activas(conn: Connection) -> list[Regla]:
     """The rules that are switched on."""
     query = select(*regla.columns).where(regla.c.activa).order_by(regla.c.id)

@@ -1,4 +1,4 @@
-"""The README's endpoints (WIRE §3, §4): thin doors to the use-cases. Bodies are joined from ready-made JSON texts."""
+"""The README's endpoints (WIRE §3, §4) but claiming: thin doors to the use-cases. Bodies are joined from ready JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.peticionario import cause_of, peer_of
 from app.porque import porque
 from app.representacion import device_json
 from app.routes_prueba import asked_of, proven
-from app.schemas import another_identity, parse_alta, parse_cambios, parse_reclamo
+from app.schemas import another_identity, parse_cambios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from app.db import UnitOfWork
     from app.domain.dispositivo import Dispositivo
-    from app.domain.peticiones import Alta, Reclamo
     from app.historial import Pagina
     from app.servicios import Services
 
@@ -44,9 +43,7 @@ def blueprint(services: Services) -> Blueprint:
     bp = Blueprint("dispositivos", __name__)
     for method, path, view in (
         ("GET", "/dispositivos", routes.listar),
-        ("POST", "/dispositivos", routes.agregar),
         ("GET", "/dispositivos/no-reclamados", routes.no_reclamados),
-        ("POST", "/dispositivos/reclamar", routes.reclamar),
         ("GET", "/dispositivos/<device_id:device_id>", routes.obtener),
         ("PUT", "/dispositivos/<device_id:device_id>", routes.actualizar),
         ("GET", "/dispositivos/<device_id:device_id>/logs", routes.logs),
@@ -124,7 +121,7 @@ class _Routes:
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
             found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=matching_version(antes.version))
-            remarks = _remarks(uow, found, peticion.cambios.configuracion)
+            remarks = remarks_of(uow, found, peticion.cambios.configuracion)
             order = None if espera is None else ordenes.en_curso(uow, device_id, asked_of(peticion.cambios))
             if espera is not None and order is not None:
                 espera.expect(device_id, order)
@@ -135,22 +132,6 @@ class _Routes:
         if espera is not None:
             return proven(self._db, found, extra, espera)
         return tagged(json_response(f"{device_json(found)[:-1]}{extra}}}"), found)
-
-    def reclamar(self) -> Response:
-        return self._write("Dispositivo reclamado correctamente", 200, dispositivos.reclamar, parse_reclamo(body()))
-
-    def agregar(self) -> Response:
-        answer = self._write("Dispositivo agregado", 201, dispositivos.agregar, parse_alta(body()))
-        answer.headers["Location"] = f"/dispositivos/{answer.get_json()['id']}"
-        return answer
-
-    def _write(
-        self, mensaje: str, status: int, verb: Callable[[UnitOfWork, Any], Dispositivo], asked: Alta | Reclamo
-    ) -> Response:
-        with self._db.unit_of_work(cause_of(request)) as uow:
-            found = verb(uow, asked)
-            remarks = _remarks(uow, found, asked.configuracion)
-        return json_response(f'{{"mensaje":"{mensaje}","id":{found.id}{remarks}}}', status)
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -187,7 +168,7 @@ def _array(devices: Iterable[Dispositivo]) -> Response:
     return json_response(f"[{','.join(map(device_json, devices))}]")
 
 
-def _remarks(uow: UnitOfWork, device: Dispositivo, sent: Mapping[str, Any] | None) -> str:
+def remarks_of(uow: UnitOfWork, device: Dispositivo, sent: Mapping[str, Any] | None) -> str:
     """The linter's remarks as a member of the answer; nothing, when there are none."""
     found = horarios.revision(uow, device, sent)
     return f',"avisos":{json.dumps(found, ensure_ascii=False, separators=(",", ":"))}' if found else ""

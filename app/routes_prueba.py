@@ -48,7 +48,8 @@ def proven(db: Database, device: Dispositivo, extra: str, espera: Espera) -> Res
 
     def finish() -> tuple[dict[str, str], bytes]:
         with db.reader() as conn:
-            return _answer(dispositivos.obtener(conn, device.id), extra, ordenes.una(conn, orden))
+            now = dispositivos.by_ids(conn, [device.id]).get(device.id, device)  # deleted meanwhile: as it was
+            return _answer(now, extra, ordenes.una(conn, orden))
 
     # direct_passthrough: the server gets the very object, and waits in its greenlet.
     held: Any = EnEspera(espera, finish)

@@ -34,6 +34,7 @@ from app.domain.events import AccesoRevocado, Event
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
 from app.ingest import Delivery, Ingest
+from app.limpieza import Limpieza
 from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
@@ -128,17 +129,16 @@ class Runtime:
         )
         self._bus.subscribe(self.hub.publish)
         self.programador = Programador(self.db, clock)
-        self._bus.subscribe(self.programador.on_events)
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.vigia = Vigia(self.db, clock, self._devices_heard)
-        self._bus.subscribe(self.vigia.on_events)
         self.motor = Motor(self.db, clock)
-        self._bus.subscribe(self.motor.on_events)
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
+        self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings))
+        self.esperas = Esperas()
+        for part in (self.programador, self.vigia, self.motor, self.limpieza, self.esperas):
+            self._bus.subscribe(part.on_events)
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
-        self.esperas = Esperas()
-        self._bus.subscribe(self.esperas.on_events)
         app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
         self.server = Server(app, settings, clock, on_stop=self._end_waits)
 
@@ -157,6 +157,7 @@ class Runtime:
         self.vigia.start()
         self.motor.start()
         self.guardian.start()
+        self.limpieza.start()
         for door in self.mensajeros:
             door.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
@@ -210,6 +211,7 @@ class Runtime:
             "reglas": {"vivo": self.motor.alive(), **self.motor.stats()},
             "conectividad": {"viva": self.vigia.alive(), **self.vigia.stats()},
             **{each.nombre: each.stats() for each in self.mensajeros},
+            "limpieza": self.limpieza.stats(),
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
@@ -228,7 +230,7 @@ class Runtime:
         if self.stopping or self.broker is None:
             return
         self.mqtt = MqttClient(
-            ajustes.mqtt_settings(self.settings, self.broker), self.ingest, self._pending, self.clock
+            ajustes.mqtt_settings(self.settings, self.broker), self.ingest, self._pending, self.clock, self._gone
         )
         self._bus.subscribe(self.mqtt.on_events)
         self.mqtt.start()
@@ -263,6 +265,7 @@ class Runtime:
         pool.apply(self.vigia.stop)
         pool.apply(self.motor.stop)
         pool.apply(self.guardian.stop)
+        pool.apply(self.limpieza.stop)
         for door in self.mensajeros:
             pool.apply(door.stop)
         if self.mqtt is not None:
@@ -289,6 +292,10 @@ class Runtime:
         everything, self._restarts_seen = everything or restarts != self._restarts_seen, restarts
         with self.db.reader() as conn:
             return dispositivos.deseadas_pendientes(conn, todas=everything)
+
+    def _gone(self) -> Sequence[tuple[int, str]]:
+        with self.db.reader() as conn:
+            return dispositivos.borrados(conn)
 
     def _database_state(self) -> dict[str, Any]:
         state = {"commits": self.db.commits, "esquema": HEAD, "bytes": self.db.size()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
 from app.ingest import IngestLimits
+from app.limpieza import Plazos
 from app.mqtt_client import MqttSettings
 
 if TYPE_CHECKING:
@@ -24,12 +25,18 @@ def ingest_limits(s: Settings) -> IngestLimits:
         max_unclaimed=s.max_unclaimed,
         rejected_max=s.rejected_max,
         grace_s=s.command_grace_s,
+        new_per_min=s.new_devices_per_min,
     )
 
 
 def order_limits(s: Settings) -> LimitesOrden:
     """How long orders live and how many are kept."""
     return LimitesOrden(ttl_s=s.order_ttl_s, guardadas=s.orders_kept, avisos=s.notices_max)
+
+
+def cleaning(s: Settings) -> Plazos:
+    """How long unclaimed devices and the audit are kept."""
+    return Plazos(sin_reclamar_dias=s.unclaimed_ttl_days, auditoria=s.audit_max)
 
 
 def house(s: Settings) -> Casa:

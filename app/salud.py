@@ -128,6 +128,14 @@ def _rules(parte: Parte) -> Juicio:
     return Juicio("bien", f"{parte.get('activas', 0)} reglas activas")
 
 
+def _cleaning(parte: Parte) -> Juicio:
+    if not parte.get("viva", True):
+        return Juicio("degradado", "el hilo que limpia no está vivo")
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    return Juicio("bien", "al día")
+
+
 def _door(parte: Parte) -> Juicio:
     if not parte.get("viva", True):
         return Juicio("mal", "el hilo que lleva los avisos no está vivo")
@@ -161,6 +169,7 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "conectividad": _liveness,  # viva: bool, fallo: str | None, en_linea, fuera: int
     "horarios": _schedules,  # vivo, sin_hora: bool, fallo: str | None, guiados: int
     "reglas": _rules,  # vivo: bool, fallo: str | None, activas: int
+    "limpieza": _cleaning,  # viva: bool, fallo: str | None
     "webhook": _door,  # viva: bool, fallo: str | None, por_enviar, enviados: int
     "apprise": _door,
     "flujos": _streams,  # lectores: int

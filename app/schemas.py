@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -25,9 +25,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.domain.errors import DatosInvalidos, ErrorCampo, SerialRequerido
+from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.horario import validar
-from app.domain.peticiones import Alta, Cambios, Reclamo
+from app.domain.peticiones import Cambios
 from app.domain.valores import ESTADO_DESCONOCIDO, estado_of, is_serial, parse_encendido
 from app.problems import Problem, ProblemError
 from app.schemas_plazo import SUN_PATTERN, Durante, Instante, is_sun_time, one_end
@@ -42,7 +42,7 @@ DIAS_ES = ("lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domin
 DIAS_EN = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DIAS = frozenset((*DIAS_ES, *DIAS_EN, "todos", "all", "diario", "daily"))
 _HORA = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
-_SPELLINGS = "true|false, o activo|on|1 e inactivo|off|0"
+SPELLINGS = "true|false, o activo|on|1 e inactivo|off|0"
 _SWITCH_SCHEMA = WithJsonSchema(
     {
         "anyOf": [
@@ -50,19 +50,19 @@ _SWITCH_SCHEMA = WithJsonSchema(
             {"type": "integer", "enum": [0, 1]},
             {"type": "string", "enum": ["activo", "on", "true", "1", "inactivo", "off", "false", "0"]},
         ],
-        "description": f"Encendido o apagado: {_SPELLINGS}.",
+        "description": f"Encendido o apagado: {SPELLINGS}.",
     }
 )
 
 
-def _fail(kind: str, message: str) -> PydanticCustomError:
+def fail(kind: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(kind, "{mensaje}", {"mensaje": message})
 
 
 def _switch(value: object) -> bool:
     on = parse_encendido(value)
     if on is None:
-        raise _fail("encendido", f"debe ser {_SPELLINGS}")
+        raise fail("encendido", f"debe ser {SPELLINGS}")
     return on
 
 
@@ -71,38 +71,38 @@ def _estado(value: object) -> str:
         return ESTADO_DESCONOCIDO
     on = parse_encendido(value)
     if on is None:
-        raise _fail("estado", "debe ser activo o inactivo (o on|true|1, off|false|0)")
+        raise fail("estado", "debe ser activo o inactivo (o on|true|1, off|false|0)")
     return estado_of(on)
 
 
 def _modo(value: object) -> str:
     word = value.strip().lower() if isinstance(value, str) else None
     if word not in MODOS:
-        raise _fail("modo", "debe ser uno de: manual, horario")
+        raise fail("modo", "debe ser uno de: manual, horario")
     return word
 
 
 def _serial(value: str) -> str:
     if not is_serial(value):
-        raise _fail("serial", "debe tener de 1 a 100 caracteres de A-Z a-z 0-9 . _ : - y no ser «.» ni «..»")
+        raise fail("serial", "debe tener de 1 a 100 caracteres de A-Z a-z 0-9 . _ : - y no ser «.» ni «..»")
     return value
 
 
 def _visible(value: str) -> str:
     if not value.strip():
-        raise _fail("vacio", "no puede estar en blanco")
+        raise fail("vacio", "no puede estar en blanco")
     return value
 
 
 def _printable(value: str) -> str:
     if any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in value):
-        raise _fail("control", "no puede llevar caracteres de control")
+        raise fail("control", "no puede llevar caracteres de control")
     return value
 
 
 def _hora(value: str) -> str:
     if _HORA.fullmatch(value) is None and not is_sun_time(value):
-        raise _fail("hora", "debe ser una hora HH:MM entre 00:00 y 23:59, o amanecer o atardecer ± minutos")
+        raise fail("hora", "debe ser una hora HH:MM entre 00:00 y 23:59, o amanecer o atardecer ± minutos")
     return value
 
 
@@ -114,7 +114,7 @@ def plain_day(name: str) -> str:
 
 def _dia(value: str) -> str:
     if plain_day(value) not in DIAS:
-        raise _fail("dia", "debe ser un día (lunes...domingo, monday...sunday) o todos, all, diario")
+        raise fail("dia", "debe ser un día (lunes...domingo, monday...sunday) o todos, all, diario")
     return value
 
 
@@ -124,7 +124,7 @@ _HORA_SCHEMA = WithJsonSchema(
 Hora = Annotated[str, AfterValidator(_hora), _HORA_SCHEMA]
 Dia = Annotated[str, AfterValidator(_dia), WithJsonSchema({"type": "string", "examples": ["lunes", "todos"]})]
 Encendido = Annotated[bool, BeforeValidator(_switch), _SWITCH_SCHEMA]
-_SERIAL_SCHEMA = WithJsonSchema(
+SERIAL_SCHEMA = WithJsonSchema(
     {
         "type": "string",
         "pattern": "^[A-Za-z0-9._:-]{1,100}$",
@@ -147,7 +147,7 @@ Estado = Annotated[
 Modo = Annotated[str, BeforeValidator(_modo), WithJsonSchema({"type": "string", "enum": list(MODOS)})]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     """Strict types; keys that are not known are let through, for the caller to keep or to name."""
 
     model_config = ConfigDict(extra="allow", strict=True, hide_input_in_errors=True)
@@ -158,7 +158,7 @@ _WHOLE_WINDOW: list[Any] = [
 ]
 
 
-class Ventana(_Body):
+class Ventana(Body):
     """Una franja semanal. Puede cruzar la medianoche; sin `dias` vale para todos."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": _WHOLE_WINDOW})
@@ -172,13 +172,13 @@ class Ventana(_Body):
     @model_validator(mode="after")
     def _whole(self) -> Ventana:
         if not (self.inicio or self.start) or not (self.fin or self.end):
-            raise _fail("ventana", "necesita inicio y fin (o start y end)")
+            raise fail("ventana", "necesita inicio y fin (o start y end)")
         return self
 
 
 def _evento(value: Any) -> Any:
     if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):
-        raise _fail("evento", 'debe ser un par ["HH:MM", "on"|"off"]')
+        raise fail("evento", 'debe ser un par ["HH:MM", "on"|"off"]')
     _hora(value[0])
     _switch(value[1])
     return value
@@ -203,42 +203,18 @@ Horarios = Annotated[
 ]
 
 
-class Configuracion(_Body):
+class Configuracion(Body):
     """Lo que se quiere del dispositivo. Forma libre: las claves que no se conocen se guardan tal cual."""
 
     modo: Modo | None = Field(None, description="Quién manda: `manual` o `horario`. Mayúsculas o minúsculas.")
-    encendido: Encendido = Field(False, description=f"Encendido o apagado: {_SPELLINGS}.")
+    encendido: Encendido = Field(False, description=f"Encendido o apagado: {SPELLINGS}.")
     intervalo_envio: float | None = Field(None, gt=0, le=2**53, description="Segundos entre mensajes del dispositivo.")
     horarios: Horarios | None = Field(
         None, description="Franjas (lista) o eventos por día (objeto); se guarda lo enviado."
     )
 
 
-class CuerpoReclamo(_Body):
-    """Reclamar un dispositivo detectado; es el contenido de su QR."""
-
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["serial_number"]}, {"required": ["serial"]}]})
-
-    serial_number: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(
-        None, description="Número de serie; vale también `serial`."
-    )
-    serial: Annotated[Serial | None, _SERIAL_SCHEMA] = Field(None, description="Como `serial_number`.")
-    nombre: Nombre | None = None
-    tipo: Tipo | None = None
-    modelo: Modelo | None = None
-    descripcion: Descripcion | None = None
-    configuracion: Configuracion | None = Field(None, description="Se mezcla, clave a clave, con la que ya tiene.")
-
-
-class CuerpoAlta(CuerpoReclamo):
-    """Añadir un dispositivo a mano, antes de que se le haya oído."""
-
-    parametros: dict[str, Any] | None = Field(None, description="Lo que mide; objeto de forma libre.")
-    estado: Estado | None = Field(None, description="`activo` o `inactivo`.")
-    encendido: Encendido | None = Field(None, description=f"Encendido o apagado: {_SPELLINGS}.")
-
-
-class CuerpoCambios(_Body):
+class CuerpoCambios(Body):
     """Cambiar un dispositivo. Lo que no se puede cambiar se ignora y se nombra en `ignorados`."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
@@ -248,7 +224,7 @@ class CuerpoCambios(_Body):
     modelo: Modelo | None = None
     descripcion: Descripcion | None = None
     configuracion: Configuracion | None = Field(None, description="Se mezcla, clave a clave, con la actual.")
-    encendido: Encendido | None = Field(None, description=f"Encendido o apagado: {_SPELLINGS}.")
+    encendido: Encendido | None = Field(None, description=f"Encendido o apagado: {SPELLINGS}.")
     estado: Estado | None = Field(
         None, description="`activo` o `inactivo`. Según el modo manda este campo o `encendido`; el otro se deduce."
     )
@@ -271,32 +247,6 @@ class PeticionCambios:
     serial_number: object
 
 
-def parse_reclamo(body: Mapping[str, Any]) -> Reclamo:
-    """The claim in a body.
-
-    Raises:
-        SerialRequerido: it names no serial.
-        DatosInvalidos: a field breaks its rule.
-    """
-    model = validated(CuerpoReclamo, _with_serial(body))
-    return Reclamo(_required(model.serial_number), *_texts(model), _configuracion(body, model.configuracion))
-
-
-def parse_alta(body: Mapping[str, Any]) -> Alta:
-    """The new device in a body.
-
-    Raises:
-        SerialRequerido: it names no serial.
-        DatosInvalidos: a field breaks its rule.
-    """
-    model = validated(CuerpoAlta, _with_serial(body))
-    configuracion = _configuracion(body, model.configuracion)
-    if model.encendido is not None:
-        configuracion = {**(configuracion or {}), "encendido": model.encendido}
-    estado = None if model.estado == ESTADO_DESCONOCIDO else model.estado
-    return Alta(_required(model.serial_number), *_texts(model), configuracion, model.parametros, estado)
-
-
 def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
     """The edit in a body.
 
@@ -312,8 +262,8 @@ def parse_cambios(body: Mapping[str, Any], device_id: int) -> PeticionCambios:
     unknown = model.estado == ESTADO_DESCONOCIDO  # read from us and sent back; nobody can wish for it
     ignorados = [k for k in body if k not in EDITABLE and k not in _IDENTITY] + ["estado"] * unknown
     cambios = Cambios(
-        *_texts(model),
-        _configuracion(body, model.configuracion),
+        *texts(model),
+        sent_configuracion(body, model.configuracion),
         model.encendido,
         None if unknown else model.estado,
         one_end(model.hasta, model.durante_s),
@@ -329,27 +279,21 @@ def another_identity(campo: str) -> DatosInvalidos:
     return DatosInvalidos([ErrorCampo(campo, "no es el de este dispositivo, y no se puede cambiar")])
 
 
-def _with_serial(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with the serial under its own name; a QR may say ``serial``."""
-    serial = body.get("serial_number")
-    if serial is None or serial == "":
-        serial = body.get("serial")
-    if serial is None or serial == "":
-        raise SerialRequerido
-    return {**body, "serial_number": serial, "serial": None}
+class ConTextos(Protocol):
+    """A body with the texts of a device."""
+
+    nombre: str | None
+    tipo: str | None
+    modelo: str | None
+    descripcion: str | None
 
 
-def _required(serial: str | None) -> str:
-    if serial is None:
-        raise SerialRequerido
-    return serial
-
-
-def _texts(model: CuerpoReclamo | CuerpoCambios) -> tuple[str | None, str | None, str | None, str | None]:
+def texts(model: ConTextos) -> tuple[str | None, str | None, str | None, str | None]:
+    """The texts in a body; None: not sent."""
     return model.nombre, model.tipo, model.modelo, model.descripcion
 
 
-def _configuracion(body: Mapping[str, Any], model: Configuracion | None) -> dict[str, Any] | None:
+def sent_configuracion(body: Mapping[str, Any], model: Configuracion | None) -> dict[str, Any] | None:
     """What was sent, verbatim but for ``encendido``, which becomes the boolean that it means."""
     if model is None:
         return None

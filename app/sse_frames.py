@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from app.domain.events import DeviceUpdated, Event, Suceso
+from app.domain.events import DeviceRemoved, DeviceUpdated, Event, Suceso
 from app.domain.filtro import FiltroStream
 from app.representacion import device_event_json
 
@@ -30,7 +30,7 @@ class Entry:
     def key(self) -> Hashable:
         """What it is the state of: a lagging reader is told the latest of each key only."""
         match self.event:
-            case DeviceUpdated(dispositivo=d):
+            case DeviceUpdated(dispositivo=d) | DeviceRemoved(dispositivo=d):
                 return d.id
             case Suceso(tipo=tipo, dispositivo_id=about):
                 return tipo, about
@@ -38,12 +38,24 @@ class Entry:
     @property
     def reclamado_antes(self) -> bool | None:
         """Whether its device was claimed before it."""
-        return self.event.reclamado_antes if isinstance(self.event, DeviceUpdated) else self.event.reclamado
+        match self.event:
+            case DeviceUpdated(reclamado_antes=antes):
+                return antes
+            case DeviceRemoved(dispositivo=d):
+                return d.reclamado
+            case Suceso(reclamado=reclamado):
+                return reclamado
 
     @property
     def reclamado(self) -> bool | None:
-        """Whether its device is claimed now."""
-        return self.event.dispositivo.reclamado if isinstance(self.event, DeviceUpdated) else self.event.reclamado
+        """Whether its device is claimed now; None when it is no more."""
+        match self.event:
+            case DeviceUpdated(dispositivo=d):
+                return d.reclamado
+            case DeviceRemoved():
+                return None
+            case Suceso(reclamado=reclamado):
+                return reclamado
 
     def frame(self) -> bytes:
         """The frame of an update has no ``event:`` line, so that ``EventSource.onmessage`` fires; others are named."""
@@ -54,12 +66,14 @@ class Entry:
                     self._frame = f"{head}data: {device_event_json(d)}\n\n".encode()
                 case Suceso(tipo=tipo, datos_json=datos):
                     self._frame = f"{head}event: {tipo}\ndata: {datos}\n\n".encode()
+                case DeviceRemoved():
+                    self._frame = self.leave()
         assert self._frame is not None
         return self._frame
 
     def leave(self, *, placed: bool = True) -> bytes:
         """The frame that tells a reader that the device is not in its filter any more; ``placed``: with its id."""
-        assert isinstance(self.event, DeviceUpdated)
+        assert not isinstance(self.event, Suceso)
         d = self.event.dispositivo
         head = f"id: {self.epoch}-{self.event.secuencia}\n" if placed else ""
         serial = json.dumps(d.serial_number, ensure_ascii=False)
@@ -85,6 +99,8 @@ def frame_for(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) 
             if filtro.matches(d.serial_number, d.reclamado):
                 return entry.frame()
             return entry.leave() if leaves(filtro, entry, reclamado_antes) else None
+        case DeviceRemoved():
+            return entry.frame() if leaves(filtro, entry, reclamado_antes) else None
 
 
 def leaves(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bool:
@@ -93,7 +109,7 @@ def leaves(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> 
         return False
     d = entry.event.dispositivo
     was_in = reclamado_antes is not None and filtro.matches(d.serial_number, reclamado_antes)
-    return was_in and not filtro.matches(d.serial_number, d.reclamado)
+    return was_in and (isinstance(entry.event, DeviceRemoved) or not filtro.matches(d.serial_number, d.reclamado))
 
 
 def _weight(event: Event) -> int:
@@ -102,3 +118,5 @@ def _weight(event: Event) -> int:
             return len(d.parametros_json) + len(d.configuracion_json)
         case Suceso(datos_json=datos):
             return len(datos)
+        case DeviceRemoved():
+            return 0

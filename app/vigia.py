@@ -17,7 +17,7 @@ from app.domain.causa import Causa
 from app.domain.conectividad import DESCONOCIDO, EN_LINEA, FUERA, TESTAMENTO, Pulso, umbral
 from app.domain.dispositivo import Dispositivo, dump_object
 from app.domain.errors import DomainError
-from app.domain.events import CambioDeseada, DeviceUpdated, Event
+from app.domain.events import CambioDeseada, DeviceRemoved, DeviceUpdated, Event
 from app.domain.filtro import FiltroLista
 from app.historial import append_logs
 from app.models import dispositivo, row_of
@@ -82,6 +82,9 @@ class Vigia:
         now = None
         for event in events:
             if type(event) is not DeviceUpdated:
+                if type(event) is DeviceRemoved:
+                    self._pulses.pop(event.dispositivo.id, None)
+                    self._ids.pop(event.dispositivo.serial_number, None)
                 continue
             d = event.dispositivo
             pulse = self._pulses.get(d.id) or self._remember(d)
@@ -99,9 +102,9 @@ class Vigia:
 
     def on_will(self, serial: str, payload: bytes, retained: bool) -> None:
         """``dispositivos/<serial>/disponible`` (WIRE §1); ``online`` says nothing that a report does not say better."""
-        device_id = self._ids.get(serial)
-        if device_id is not None and payload.strip().lower() == b"offline":
-            self._pulses[device_id].say_goodbye(self._clock.monotonic(), retained=retained)
+        pulse = self._pulses.get(self._ids.get(serial, 0))
+        if pulse is not None and payload.strip().lower() == b"offline":
+            pulse.say_goodbye(self._clock.monotonic(), retained=retained)
             self._wake.set()
 
     def tick(self) -> float:
@@ -148,10 +151,11 @@ class Vigia:
     def _change(self, verdicts: dict[int, tuple[str, str]], now: float) -> None:
         with self._db.unit_of_work(Causa("conectividad")) as uow:
             found = by_ids(uow.conn, verdicts)
-            for device_id, (estado, motivo) in verdicts.items():
-                _store(uow, found[device_id], estado, motivo)
+            for device_id, device in found.items():
+                _store(uow, device, *verdicts[device_id])
         for device_id, (estado, motivo) in verdicts.items():
-            self._pulses[device_id].become(estado, motivo, now)
+            if (pulse := self._pulses.get(device_id)) is not None:  # deleted meanwhile
+                pulse.become(estado, motivo, now)
 
     def _run(self) -> None:
         wait = 0.0

@@ -280,6 +280,7 @@ def backend_env(instance: Path, port: int, broker: int, settings: dict[str, obje
         "MQTT_BROKER_URL": "127.0.0.1",
         "MQTT_BROKER_PORT": broker,
         "INGEST_DEVICE_RATE": 0,
+        "NEW_DEVICES_PER_MIN": 0,
         "SSE_MAX_STREAMS_PER_ADDRESS": 10000,
         **settings,
     }

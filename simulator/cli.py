@@ -22,7 +22,7 @@ from simulator.device import Spec
 from simulator.faults import DEFAULT_PROB, FalloInvalido, parse_fault
 from simulator.fleet import Fleet, make_specs
 from simulator.house import SEED, claim_demo, demo_faults, demo_specs
-from simulator.qr import SERIAL_RE, qr_text, save_png, save_svg, terminal_text
+from simulator.qr import SERIAL_RE, new_code, qr_text, save_png, save_svg, terminal_text
 from simulator.status import Status
 from simulator.templates import PlantillaInvalida, load_templates
 
@@ -226,6 +226,13 @@ def qr_main(argv: list[str]) -> int:
     parser.add_argument("serial", metavar="SERIAL", help="número de serie, p. ej. TMP0603IF1WD")
     parser.add_argument("--nombre", help="nombre que propone el QR")
     parser.add_argument("--plantillas", type=Path, metavar="RUTA", help="plantillas JSON donde buscar el tipo")
+    parser.add_argument(
+        "--codigo",
+        nargs="?",
+        const="",
+        metavar="CODIGO",
+        help="añade un código de posesión nuevo, o el que se dé: quien no lo tenga no podrá reclamarlo",
+    )
     out = parser.add_mutually_exclusive_group()
     out.add_argument("--png", type=Path, metavar="ARCHIVO", help="guarda una imagen PNG")
     out.add_argument("--svg", type=Path, metavar="ARCHIVO", help="guarda una imagen SVG")
@@ -245,13 +252,16 @@ def _qr(options: argparse.Namespace) -> int:
         raise Imposible("--nombre: no puede pasar de 80 caracteres")
     kinds = [*load_templates(options.plantillas), *KINDS] if options.plantillas else KINDS
     spec = Spec(options.serial, kind_of(options.serial, kinds), "", options.nombre or "")
+    codigo = None if options.codigo is None else options.codigo or new_code()
     target = options.png or options.svg
     if target is None:
-        print(terminal_text(spec), qr_text(spec), sep="\n")
+        print(terminal_text(spec, codigo), qr_text(spec, codigo), sep="\n")
         return 0
     try:
-        (save_png if options.png else save_svg)(spec, target)
+        (save_png if options.png else save_svg)(spec, target, codigo)
     except OSError as err:
         raise Imposible(f"no se puede escribir {target}: {err.strerror or err}") from err
     print(f"QR de {spec.serial} guardado en {target}")
+    if codigo:
+        print(qr_text(spec, codigo))
     return 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,27 +19,38 @@ if TYPE_CHECKING:
 SERIAL_RE = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
-def qr_text(spec: Spec) -> str:
-    """The JSON that the QR holds: serial_number, nombre, tipo, modelo, descripcion, configuracion."""
-    return json.dumps(spec.identity(), ensure_ascii=False, separators=(",", ":"))
+CODE_BYTES = 10
+"""80 bits: 16 characters of base 32, which a person can still read off and type."""
 
 
-def qr_code(spec: Spec) -> segno.QRCode:
+def new_code() -> str:
+    """A code that proves possession of a device, in groups of four."""
+    text = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
+    return "-".join(text[n : n + 4] for n in range(0, len(text), 4))
+
+
+def qr_text(spec: Spec, codigo: str | None = None) -> str:
+    """The JSON that the QR holds: serial_number, nombre, tipo, modelo, descripcion, configuracion, and its code."""
+    content = spec.identity() | ({"codigo": codigo} if codigo else {})
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def qr_code(spec: Spec, codigo: str | None = None) -> segno.QRCode:
     import segno
 
-    return segno.make_qr(qr_text(spec), error="m", encoding="utf-8")
+    return segno.make_qr(qr_text(spec, codigo), error="m", encoding="utf-8")
 
 
-def save_png(spec: Spec, path: Path) -> None:
-    qr_code(spec).save(str(path), kind="png", scale=6, border=4)
+def save_png(spec: Spec, path: Path, codigo: str | None = None) -> None:
+    qr_code(spec, codigo).save(str(path), kind="png", scale=6, border=4)
 
 
-def save_svg(spec: Spec, path: Path) -> None:
-    qr_code(spec).save(str(path), kind="svg", scale=6, border=4, light="#fff")
+def save_svg(spec: Spec, path: Path, codigo: str | None = None) -> None:
+    qr_code(spec, codigo).save(str(path), kind="svg", scale=6, border=4, light="#fff")
 
 
-def terminal_text(spec: Spec) -> str:
+def terminal_text(spec: Spec, codigo: str | None = None) -> str:
     """The QR in half-block characters, for a screen."""
     out = io.StringIO()
-    qr_code(spec).terminal(out, compact=True, border=2)
+    qr_code(spec, codigo).terminal(out, compact=True, border=2)
     return out.getvalue()

@@ -75,6 +75,45 @@ class DispositivoYaReclamado(DomainError):
     mensaje = "El dispositivo ya fue reclamado previamente"
 
 
+class SerialIgnorado(DomainError):
+    """Somebody said that it is not to appear."""
+
+    codigo = "serial_ignorado"
+    mensaje = "Ese serial_number se está ignorando; quítelo antes de /ignorados"
+
+
+class DispositivoNoReclamado(DomainError):
+    """Nobody has it, so nobody can let it go or hand it on."""
+
+    codigo = "dispositivo_sin_reclamar"
+    mensaje = "El dispositivo no está reclamado"
+
+
+class CodigoIncorrecto(DomainError):
+    """The device can be claimed only with its code, and that was not it; missing and wrong are told alike."""
+
+    codigo = "codigo_incorrecto"
+    mensaje = "Este dispositivo solo se puede reclamar con el código de su etiqueta, y ese no es"
+
+
+class SinPermiso(DomainError):
+    """Known, and not allowed."""
+
+    codigo = "sin_permiso"
+    mensaje = "No tiene permiso para hacer eso"
+
+
+class DemasiadasPeticiones(DomainError):
+    """A caller asked too often; ``espera_s`` is how long to wait."""
+
+    codigo = "demasiadas_peticiones"
+    mensaje = "Demasiadas peticiones seguidas; espere un poco"
+
+    def __init__(self, espera_s: float, mensaje: str | None = None) -> None:
+        self.espera_s = espera_s
+        super().__init__(mensaje)
+
+
 class SerialDuplicado(DomainError):
     """A device with that serial exists already."""
 

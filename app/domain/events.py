@@ -34,6 +34,17 @@ class DeviceUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRemoved:
+    """A device is no more: somebody deleted it, or it was unclaimed and silent for too long.
+
+    ``dispositivo`` is its last state; its id is never given to another.
+    """
+
+    secuencia: int
+    dispositivo: Dispositivo
+
+
+@dataclass(frozen=True, slots=True)
 class Suceso:
     """A named live event beside the updates: ``event: <tipo>`` with ``datos_json`` (an object) as its data.
 
@@ -49,7 +60,7 @@ class Suceso:
     reclamado: bool | None = None
 
 
-Event = DeviceUpdated | Suceso
+Event = DeviceUpdated | DeviceRemoved | Suceso
 
 
 @dataclass(frozen=True, slots=True)

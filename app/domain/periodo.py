@@ -28,13 +28,18 @@ class Periodo:
         Raises:
             DatosInvalidos: it ends before it begins, or is too long.
         """
-        desde = _placed(self.desde, zona) or ahora
-        hasta = _placed(self.hasta, zona) or desde + timedelta(days=DIAS)
+        found, end = self.placed(zona)
+        desde = found or ahora
+        hasta = end or desde + timedelta(days=DIAS)
         if hasta <= desde:
             raise DatosInvalidos([ErrorCampo("hasta", "debe ser posterior a desde")])
         if hasta - desde > timedelta(days=MAX_DIAS):
             raise DatosInvalidos([ErrorCampo("hasta", f"no puede estar a más de {MAX_DIAS} días de desde")])
         return desde, hasta
+
+    def placed(self, zona: tzinfo) -> tuple[datetime | None, datetime | None]:
+        """Its two instants, in UTC, each as far as it was asked for."""
+        return _placed(self.desde, zona), _placed(self.hasta, zona)
 
 
 def _placed(moment: datetime | None, zona: tzinfo) -> datetime | None:

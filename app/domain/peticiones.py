@@ -17,6 +17,7 @@ class Reclamo:
     modelo: str | None = None
     descripcion: str | None = None
     configuracion: dict[str, Any] | None = None
+    codigo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Alta:
     configuracion: dict[str, Any] | None = None
     parametros: dict[str, Any] | None = None
     estado: str | None = None
+    codigo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

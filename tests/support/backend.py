@@ -31,6 +31,8 @@ class Backend:
             "BACKEND_HOST": "127.0.0.1",
             "BACKEND_PORT": str(self.port),
             "MQTT_BROKER_PORT": str(self.mqtt_port),
+            "NEW_DEVICES_PER_MIN": "0",
+            "CLAIMS_PER_MIN": "0",
         }
         if given_broker:
             self.settings["MQTT_BROKER_URL"] = "127.0.0.1"

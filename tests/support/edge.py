@@ -32,6 +32,7 @@ class EdgeSettings:
     http_max_connections: int = 8000
     http_header_timeout_s: float = 10.0
     http_body_max: int = 65536
+    claims_per_min: float = 0.0
     sse_send_timeout_s: float = 20.0
     trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     allowed_hosts: tuple[str, ...] = ()

@@ -15,7 +15,8 @@ from app.domain.errors import DatosInvalidos, SerialRequerido
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.valores import parse_encendido
 from app.problems import ProblemError
-from app.schemas import parse_alta, parse_cambios, parse_reclamo
+from app.schemas import parse_cambios
+from app.schemas_alta import parse_alta, parse_reclamo
 
 
 def faults(body: dict[str, Any]) -> dict[str, str]:

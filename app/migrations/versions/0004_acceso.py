@@ -35,6 +35,10 @@ TABLES = (
         "creado_en VARCHAR(32) NOT NULL)"
     ),
     (
+        "borrado (dispositivo_id INTEGER NOT NULL PRIMARY KEY, serial_number VARCHAR(100) NOT NULL, "
+        "borrado_en VARCHAR(32) NOT NULL)"
+    ),
+    (
         "credencial (serial_number VARCHAR(100) NOT NULL PRIMARY KEY, clave TEXT NOT NULL, "
         "creado_en VARCHAR(32) NOT NULL)"
     ),
