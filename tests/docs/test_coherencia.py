@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from app.borrado import BORRADO
 from app.disparo import BUCLE
 from app.domain.aviso import ESTADOS as ESTADOS_AVISO
 from app.domain.aviso import GRAVEDADES
@@ -121,6 +122,7 @@ def test_codes_of_rejected_messages_are_explained() -> None:
     source = read("app/domain/reporte.py") + read("app/ingest.py")
     reasons = set(re.findall(r'ReporteRechazado\("([a-z_0-9]+)"', source))
     reasons |= set(re.findall(r'return "([a-z_0-9]+)", ', source))
+    reasons |= set(re.findall(r'^    "([a-z_0-9]+)": "', source, re.MULTILINE))
     reasons |= set(re.findall(r'NuevoRechazo\([^"\n]*"([a-z_0-9]+)"', source))
     assert {"no_json", "no_almacenable", "demasiados_sin_reclamar"} <= reasons
     page = read("docs/operacion.md")
@@ -138,10 +140,10 @@ def test_every_kind_of_notice_is_explained() -> None:
     """Each ``tipo`` that is given to ``avisar``, by its literal or by the constant that holds it."""
     source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "app").glob("*.py"))
     given = set(re.findall(r'avisar\([^)]*?tipo=(f?"?[\w{}.]+"?)', source))
-    constants = {"BUCLE": BUCLE, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
+    constants = {"BORRADO": BORRADO, "BUCLE": BUCLE, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
     orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada")}
     kinds = {k for g in given for k in orders.get(g, (constants.get(g, g.strip('"')),))}
-    assert len(kinds) == 10
+    assert len(kinds) == 11
     page = read("docs/operacion.md")
     assert not [k for k in kinds if f"`{k}`" not in page]
     assert f"saltó {SALTO.total_seconds() / 60:g} minutos o más" in page

@@ -82,8 +82,14 @@ def make_services(folder: Path, settings: EdgeSettings, parts: dict[str, Any]) -
 
 
 @contextmanager
-def running(app: Callable[..., Any] | None, folder: Path | None, **changes: Any) -> Iterator[Edge]:
-    """An edge with ``app``, or with the whole application over a database in ``folder``."""
+def running(
+    app: Callable[..., Any] | None,
+    folder: Path | None,
+    *,
+    wrap: Callable[[Any], Any] = lambda whole: whole,
+    **changes: Any,
+) -> Iterator[Edge]:
+    """An edge with ``app``, or with the whole application over a database in ``folder``, ``wrap`` around it."""
     settings = replace(EdgeSettings(), **changes)
     parts: dict[str, Any] = {"version": "t", "base_de_datos": {"responde": True}, "mqtt": {"conectado": False}}
     services = make_services(folder, settings, parts) if folder is not None else None
@@ -91,7 +97,10 @@ def running(app: Callable[..., Any] | None, folder: Path | None, **changes: Any)
 
     def serve() -> None:
         server = Server(
-            app or create_app(services), settings, Clock(), on_stop=services.hub.close if services else lambda: None
+            app or wrap(create_app(services)),
+            settings,
+            Clock(),
+            on_stop=services.hub.close if services else lambda: None,
         )
         server.start()
         if services:
