@@ -28,7 +28,7 @@ def edge(tmp_path, people):
 
 
 def claim_all(edge, names, serials):
-    """Each person, on a connection of their own, claims each device when all the others do; name -> [(status, body)]."""
+    """Each person, on a connection of their own, claims each device when all others do; name -> [(status, body)]."""
     together = threading.Barrier(len(names))
     answers = {name: [] for name in names}
 
@@ -70,9 +70,8 @@ def test_one_winner_each(edge, people):
             "JOIN usuario u ON u.id = r.usuario_id WHERE d.reclamado"
         )
         owners = dict(raw(conn).execute(sql).fetchall())
-        told = (
-            raw(conn).execute("SELECT quien, objeto FROM auditoria WHERE accion = 'dispositivo_reclamado'").fetchall()
-        )
+        sql = "SELECT quien, objeto FROM auditoria WHERE accion = 'dispositivo_reclamado'"
+        told = raw(conn).execute(sql).fetchall()
     assert len(owners) == ROUNDS
     for n, serial in enumerate(serials):
         won = [name for name in people if answers[name][n][0] == 200]

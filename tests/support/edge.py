@@ -96,12 +96,8 @@ def running(
     ready, made = threading.Event(), []
 
     def serve() -> None:
-        server = Server(
-            app or wrap(create_app(services)),
-            settings,
-            Clock(),
-            on_stop=services.hub.close if services else lambda: None,
-        )
+        whole = app or wrap(create_app(services))
+        server = Server(whole, settings, Clock(), on_stop=services.hub.close if services else lambda: None)
         server.start()
         if services:
             services.hub.start()

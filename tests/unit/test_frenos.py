@@ -58,8 +58,7 @@ def guess(tries, clock, key="k"):
     """Whether a wrong try was looked at."""
     try:
         tries.comenzar(key)
-    except DemasiadasPeticiones as refused:
-        assert refused.espera_s > 0
+    except DemasiadasPeticiones:
         return False
     tries.fallar(key)
     return True
