@@ -73,6 +73,8 @@ def _as_object(found: Pagina[Anotacion]) -> dict[str, Any]:
 
 
 def _print_page(found: Pagina[Anotacion]) -> None:
+    from app.auditoria import printable
+
     if not found.total:
         print("No hay anotaciones.")
         return
@@ -81,5 +83,5 @@ def _print_page(found: Pagina[Anotacion]) -> None:
         result = "" if line.resultado == "hecho" else f" [{line.resultado}]"
         print(f"{line.instante}  {line.quien} ({line.desde or 'este programa'}): {line.accion}{about}{result}")
         if line.detalle_json != "{}":
-            print(f"    {line.detalle_json}")
+            print(f"    {printable(line.detalle_json)}")
     print(f"Página {found.page} de {found.pages}; hay {found.total} (las más recientes primero).")

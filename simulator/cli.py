@@ -22,7 +22,7 @@ from simulator.device import Spec
 from simulator.faults import DEFAULT_PROB, FalloInvalido, parse_fault
 from simulator.fleet import Fleet, make_specs
 from simulator.house import SEED, claim_demo, demo_faults, demo_specs
-from simulator.qr import SERIAL_RE, new_code, qr_text, save_png, save_svg, terminal_text
+from simulator.qr import SERIAL_RE, is_code, new_code, qr_text, save_png, save_svg, terminal_text
 from simulator.status import Status
 from simulator.templates import PlantillaInvalida, load_templates
 
@@ -226,13 +226,13 @@ def qr_main(argv: list[str]) -> int:
     parser.add_argument("serial", metavar="SERIAL", help="número de serie, p. ej. TMP0603IF1WD")
     parser.add_argument("--nombre", help="nombre que propone el QR")
     parser.add_argument("--plantillas", type=Path, metavar="RUTA", help="plantillas JSON donde buscar el tipo")
-    parser.add_argument(
+    code = parser.add_mutually_exclusive_group()
+    code.add_argument(
         "--codigo",
-        nargs="?",
-        const="",
-        metavar="CODIGO",
-        help="añade un código de posesión nuevo, o el que se dé: quien no lo tenga no podrá reclamarlo",
+        action="store_true",
+        help="le pone un código nuevo: quien no lo tenga no podrá reclamarlo",
     )
+    code.add_argument("--con-codigo", metavar="CODIGO", help="le pone este, para imprimir otra vez una etiqueta")
     out = parser.add_mutually_exclusive_group()
     out.add_argument("--png", type=Path, metavar="ARCHIVO", help="guarda una imagen PNG")
     out.add_argument("--svg", type=Path, metavar="ARCHIVO", help="guarda una imagen SVG")
@@ -252,7 +252,9 @@ def _qr(options: argparse.Namespace) -> int:
         raise Imposible("--nombre: no puede pasar de 80 caracteres")
     kinds = [*load_templates(options.plantillas), *KINDS] if options.plantillas else KINDS
     spec = Spec(options.serial, kind_of(options.serial, kinds), "", options.nombre or "")
-    codigo = None if options.codigo is None else options.codigo or new_code()
+    codigo = new_code() if options.codigo else options.con_codigo
+    if codigo is not None and not is_code(codigo):
+        raise Imposible("--con-codigo: debe tener 16 caracteres o más, sin contar guiones ni espacios")
     target = options.png or options.svg
     if target is None:
         print(terminal_text(spec, codigo), qr_text(spec, codigo), sep="\n")

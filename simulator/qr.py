@@ -29,6 +29,11 @@ def new_code() -> str:
     return "-".join(text[n : n + 4] for n in range(0, len(text), 4))
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is long enough to be a code; the backend says what else it must be."""
+    return 16 <= len(re.sub(r"[\s-]", "", text)) <= 128
+
+
 def qr_text(spec: Spec, codigo: str | None = None) -> str:
     """The JSON that the QR holds: serial_number, nombre, tipo, modelo, descripcion, configuracion, and its code."""
     content = spec.identity() | ({"codigo": codigo} if codigo else {})

@@ -64,7 +64,7 @@ def test_config_json(capsys: pytest.CaptureFixture[str], house: Path) -> None:
     assert list(house.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("config",), ("rechazados",)])
+@pytest.mark.parametrize("command", [(), ("run",), ("config",), ("rechazados",), ("auditoria",)])
 def test_faulty_settings(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
@@ -103,7 +103,7 @@ def test_help(capsys: pytest.CaptureFixture[str], option: str) -> None:
     assert code == 0
     assert out.startswith("Uso: ./iot [opciones]")
     assert "Órdenes:" in out
-    for word in ("run", "config", "doctor", "rechazados", "test", "simular", "qr", "bench"):
+    for word in ("run", "config", "doctor", "rechazados", "auditoria", "test", "simular", "qr", "bench"):
         assert f"\n  {word} " in out
     assert "Options" not in out
     assert "Show this" not in out

@@ -99,3 +99,21 @@ def test_the_simulator_imports_nothing_of_the_backend() -> None:
     code = "import sys, simulator.cli; print([m for m in sys.modules if m.split('.')[0] in ('app', 'config', 'flask')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_code_goes_into_the_sticker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new one each time, of 80 bits, also told on the screen; or one that is given, to print a sticker again."""
+    made = []
+    for n in range(3):
+        file = tmp_path / f"qr{n}.png"
+        assert qr_main(["DRL0603IF1WD", "--codigo", "--png", str(file)]) == 0
+        content = json.loads(read_png(file))
+        assert list(content) == [*KEYS, "codigo"]
+        assert re.fullmatch(r"([A-Z2-7]{4}-){3}[A-Z2-7]{4}", content["codigo"])
+        assert content["codigo"] in capsys.readouterr().out
+        made.append(content["codigo"])
+    assert len(set(made)) == 3
+    assert qr_main(["DRL0603IF1WD", "--con-codigo", made[0]]) == 0
+    assert made[0] in capsys.readouterr().out
+    assert qr_main(["DRL0603IF1WD", "--con-codigo", "1234"]) == 2
+    assert "16 caracteres" in capsys.readouterr().err
