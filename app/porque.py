@@ -45,10 +45,12 @@ def porque(conn: Connection, device_id: int, defecto: Casa, idioma: str) -> dict
 
 def _fact(conn: Connection, device: Dispositivo, orders: list[dict[str, Any]]) -> Hecho | None:
     rows = historial.pagina(conn, device.id, page=1, per_page=ROWS).data
-    row = _change(rows, device.estado)
+    row = _change(rows, device)
     if row is None or row.timestamp is None:
         return None
     causa = load_object(row.causa_json)
+    if causa.get("tipo") == "orden":  # an order that failed is not what somebody wanted
+        return Hecho(row.timestamp, causa)
     wanted = causa.get("orden")
     for order in orders:
         # The order that the row answers, or that was made in the very unit of work that wrote the row.
@@ -57,11 +59,18 @@ def _fact(conn: Connection, device: Dispositivo, orders: list[dict[str, Any]]) -
     return Hecho(row.timestamp, causa)
 
 
-def _change(rows: list[FilaLog], estado: str) -> FilaLog | None:
-    """The oldest row of the newest run of rows in ``estado``; None when its beginning is not among these."""
+def _change(rows: list[FilaLog], device: Dispositivo) -> FilaLog | None:
+    """The row of the change to the present state, else the oldest of the newest run of rows in it; None when its
+    beginning is not among these.
+
+    Rows tell what a device said, also where a wish rules for a while: a run of them may begin later than the state.
+    """
+    for row in reversed(rows):
+        if row.timestamp == device.estado_en and row.estado == device.estado:
+            return row
     found = None
     for row in rows:
-        if row.estado != estado:
+        if row.estado != device.estado:
             return found
         found = row
     return found if len(rows) < ROWS else None

@@ -52,6 +52,11 @@ REASONS: Mapping[str, Texto] = {
     "sistema": {"es": "lo hizo el propio programa", "en": "the program itself did it"},
 }
 """By the kinds of :class:`app.domain.causa.Causa`."""
+_APPLIED: Mapping[str, Texto] = {
+    "detalle": {"es": ", que aplicó la regla «{detalle}»", "en": ", which the rule “{detalle}” applied"},
+    "quien": {"es": ", que aplicó {quien} desde {desde}", "en": ", which {quien} applied from {desde}"},
+}
+"""Who applied a scene: by the field of its cause that tells it."""
 _HEAD: Texto = {"es": "«{nombre}» figura como {estado}", "en": "“{nombre}” is shown as {estado}"}
 _SINCE: Texto = {"es": " desde el {cuando} porque {razon}", "en": " since {cuando} because {razon}"}
 _NOBODY: Texto = {"es": ", y ya no se guarda por qué", "en": ", and why is not kept any more"}
@@ -107,7 +112,10 @@ def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
     quien = causa.get("quien")
     named = {**dict.fromkeys(("desde", "nombre", "detalle"), "?"), **causa}
     named["quien"] = _TRUSTED[idioma] if quien == "red de confianza" else quien or _QUIEN[idioma]
-    return template[idioma].format(**named)
+    text = template[idioma]
+    if causa.get("tipo") == "escena":
+        text += next((applied[idioma] for field, applied in _APPLIED.items() if causa.get(field)), "")
+    return text.format(**named)
 
 
 def _wish(s: Situacion, idioma: str) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from app.domain.causa import Causa
 from app.domain.porque import IDIOMAS, REASONS, razon_de
 from tests.support.mqtt import own_topic
@@ -75,3 +77,17 @@ def test_every_kind_of_cause_has_a_sentence_in_both_languages():
             told = razon_de({"tipo": kind, "nombre": "N", "detalle": "D", "quien": "Q", "desde": "X"}, idioma)
             assert told
             assert "{" not in told
+
+
+@pytest.mark.parametrize(
+    ("more", "es", "en"),
+    [
+        ({}, "", ""),
+        ({"quien": "ana", "desde": "::1"}, ", que aplicó ana desde ::1", ", which ana applied from ::1"),
+        ({"detalle": "Siesta"}, ", que aplicó la regla «Siesta»", ", which the rule “Siesta” applied"),
+    ],
+)
+def test_a_scene_names_who_applied_it(more, es, en):
+    causa = {"tipo": "escena", "id": 1, "nombre": "Noche", **more}
+    assert razon_de(causa, "es") == f"lo pidió la escena «Noche»{es}"
+    assert razon_de(causa, "en") == f"the scene “Noche” asked for it{en}"
