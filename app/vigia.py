@@ -189,7 +189,7 @@ def _store(uow: UnitOfWork, antes: Dispositivo, estado: str, motivo: str) -> Non
     uow.tell("conectividad", f'{head[:-1]},"conectividad":{conectividad_json(despues)}}}', despues)
     clave = f"perdido:{despues.id}"
     if estado == FUERA and despues.reclamado:
-        why = "se despidió" if motivo == TESTAMENTO else "no da señales"
+        why = "se desconectó" if motivo == TESTAMENTO else "no da señales"
         texto = f"{despues.nombre} ({despues.serial_number}) {why}"
         avisos.avisar(
             uow, tipo="dispositivo_perdido", clave=clave, gravedad="advertencia", texto=texto, dispositivo=despues
