@@ -8,14 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.disparo import BUCLE
 from app.domain.regla import MAX_CADENA, MAX_HOJAS, MAX_HONDO
 from app.escenas import MAX_ESCENAS
 from app.grupos import MAX_GRUPOS
 from app.habitaciones import MAX_HABITACIONES
 from app.masivo import MAX_DISPOSITIVOS
 from app.motor import HEREDA_S, MAX_DISPAROS, SAVE_S, VENTANA_S
-from app.reglas import MAX_REGLAS
+from app.reglas import EN_BUCLE, MAX_REGLAS
 from app.schemas_reglas import MAX_ACCIONES
 from tests.docs.paginas import blocks, read
 from tests.support.backend import Backend
@@ -55,4 +54,4 @@ def test_the_numbers_are_the_programs() -> None:
     assert "la quinta no se ejecuta" in rules
     assert f"más de {MAX_DISPAROS} veces en un minuto" in rules
     assert VENTANA_S == 60
-    assert re.search(rf"`{BUCLE}`", rules)
+    assert re.search(rf"`{EN_BUCLE}`", rules)

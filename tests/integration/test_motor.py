@@ -34,6 +34,61 @@ def test_it_fires_when_it_becomes_met_and_once(house: Ruled) -> None:
     assert notice["datos"]["detalle"] == "No definido: x > 10"
 
 
+@pytest.mark.parametrize(
+    ("operador", "far", "met", "stays", "ends"),
+    [(">", 0, 10.1, 8.1, 8), ("<", 99, 9.9, 11.9, 12), (">=", 0, 10, 8, 7.9), ("<=", 99, 10, 12, 12.1)],
+)
+def test_hysteresis_at_its_very_bounds(
+    house: Ruled, operador: str, far: float, met: float, stays: float, ends: float
+) -> None:
+    """What ended it may not have been met again, over a restart too."""
+    house.x(far)
+    rule = house.when(house.above(10, operador=operador, histeresis=2))
+    for value in (met, stays, met):
+        house.x(value)
+    house.die()
+    house.settle()
+    for value in (stays, met):
+        house.x(value)
+    assert house.fired(rule) == 1
+    house.x(ends)
+    house.x(met)
+    assert house.fired(rule) == 2
+
+
+@pytest.mark.parametrize("value", [None, "50", True, [], {}, "", "nan"])
+def test_a_reading_of_another_kind_is_no_news(house: Ruled, value: object) -> None:
+    """It neither meets nor ends anything, and its time does not count."""
+    rule = house.when(house.above(durante_s=10))
+    house.x(50)
+    house.go(5)
+    house.x(value)
+    house.go(60)
+    assert house.fired(rule) == 0
+    house.x(50)
+    house.go(4)
+    assert house.fired(rule) == 0
+    house.go(1)
+    assert house.fired(rule) == 1
+
+
+@pytest.mark.parametrize(
+    ("operador", "valor", "readings", "times"),
+    [
+        ("==", "abierta", ["cerrada", "abierta", "ABIERTA", "abierta"], 2),
+        ("!=", "abierta", ["abierta", None, 5, "cerrada", "rota"], 1),
+        ("==", True, [False, 1, "true", True, True], 1),
+        ("!=", False, [False, None, 0, True], 1),
+        ("==", 21.5, [21, "21.5", 21.5, None, 21.5], 1),
+    ],
+)
+def test_words_and_switches(house: Ruled, operador: str, valor: object, readings: list[object], times: int) -> None:
+    rule = house.when({"dispositivo_id": house.id(A), "parametro": "x", "operador": operador, "valor": valor})
+    for value in readings:
+        house.x(value)
+    assert house.fired(rule) == times
+
+
 def test_what_is_so_already_fires_a_new_rule(house: Ruled) -> None:
     house.x(50)
     rule = house.when(house.above())
