@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.events import Suceso
 from app.vigia import Vigia
 from tests.support.nucleo import FakeClock, House
 
 SERIALS = [f"LGT{n:09d}" for n in range(4)]
+TWENTY = [f"PLG{n:09d}" for n in range(20)]
 
 
 class Watched(House):
@@ -79,6 +81,49 @@ def test_a_broker_that_is_down_is_one_incident(house: Watched) -> None:
     assert house.notices("broker_caido") == ["resuelto"]
     house.go(30, *SERIALS[1:])
     assert house.states() == ["fuera", "en_linea", "en_linea", "en_linea"]
+
+
+def test_twenty_devices_and_an_hour_without_broker(house: Watched) -> None:
+    """One notice in all, and not one event or row of a device."""
+    house.say(*TWENTY)
+    house.go(60, *SERIALS, *TWENTY)
+    with house.db.unit_of_work() as uow:
+        uow.conn.exec_driver_sql("UPDATE dispositivo SET reclamado = 1")
+    house.broker = False
+    house.events.clear()
+    house.go(3600)
+    house.broker = True
+    house.go(5)
+    house.go(120, *SERIALS, *TWENTY)
+    assert [e.tipo for e in house.events if isinstance(e, Suceso)] == ["aviso", "aviso"]
+    assert house.notices("dispositivo_perdido") == []
+    assert set(house.states()) == {"en_linea"}
+
+
+def test_a_device_that_comes_and_goes_is_told_once(house: Watched) -> None:
+    """Claimed, and away for a minute in every five: after the third time one notice, open until it stays."""
+    with house.db.unit_of_work() as uow:
+        uow.conn.exec_driver_sql("UPDATE dispositivo SET reclamado = 1")
+    for _ in range(5):
+        house.go(60, *SERIALS[1:])
+        house.go(240, *SERIALS)
+    assert house.rows("SELECT estado, veces FROM aviso ORDER BY id") == [
+        ("resuelto", 1), ("resuelto", 1), ("nuevo", 1),
+    ]  # fmt: skip
+    assert house.states()[0] == "dudoso"
+    house.go(600, *SERIALS)
+    assert house.states()[0] == "en_linea"
+    assert house.notices("dispositivo_perdido") == ["resuelto"] * 3
+
+
+def test_one_that_is_gone_keeps_nobody_from_being_judged(house: Watched) -> None:
+    with house.db.unit_of_work() as uow:
+        uow.conn.exec_driver_sql("DELETE FROM estado_log WHERE dispositivo_id = 1")
+        uow.conn.exec_driver_sql("DELETE FROM dispositivo WHERE id = 1")
+    house.go(50, *SERIALS[2:])
+    assert [house.device(s).conectividad for s in SERIALS[1:]] == ["fuera", "en_linea", "en_linea"]
+    assert house.vigia.stats()["en_linea"] == 2
+    assert house.vigia.stats()["fuera"] == 1
 
 
 def test_a_restart_at_any_second_gives_a_grace_and_forgets_no_loss(house: Watched) -> None:
