@@ -63,7 +63,7 @@ def test_a_legacy_device_proves_it_with_its_next_matching_report(http, legacy):
 
 
 def test_two_quick_opposite_wishes_of_a_legacy_device(backend, http, legacy):
-    """On and off within one poll: the first is overtaken, the second is what is so, and the stream never says on again."""
+    """On and off within one poll: the first is overtaken, the second is so, and the stream never says on again."""
     serial = legacy.device["serial_number"]
     told: list[dict[str, Any]] = []
 
