@@ -97,7 +97,7 @@ def test_a_day_without_broker() -> None:
 
 
 def test_a_clock_that_starts_in_1970() -> None:
-    """Nobody is lost, no schedule acts, what people and readings ask for is done; the clock is set, and all is right."""
+    """Nobody is lost, no schedule acts, what is asked for by hand is done; the clock is set, and all is right."""
     with house_at(at("2026-11-23T20:00:00")) as (house, rules):
         house.until(at("2026-11-23T22:30:00"))
         assert [house.on(s) for s in SCHEDULES] == [False, True, False]
