@@ -24,6 +24,8 @@ MIN_S, MAX_S = 10.0, 86400.0
 DOUBT, LOST = 2.5, 4.0
 ATTACK, RELEASE, OUTAGE = 0.3, 0.1, 4.0
 """A longer gap counts at once for three tenths, and never for more than four times what is known."""
+YOUNG, YOUNG_RELEASE, BURST_S = 20, 0.5, 1.0
+"""A device is young in its first versions; messages closer than this are a burst, and teach it nothing either."""
 WILL_GRACE_S = 5.0
 """A last will followed by a message this soon was a reconnection."""
 FLAPS, FLAP_WINDOW_S = 3, 1800.0
@@ -35,10 +37,11 @@ passed lately between two of them: one that is lost every ten minutes is not cal
 _INTERVALO = re.compile(r'"intervalo_envio":([0-9]{1,5}(?:\.[0-9]+)?)[,}]')
 
 
-def aprender(cadencia: float | None, gap: float) -> float | None:
+def aprender(cadencia: float | None, gap: float, *, young: bool = False) -> float | None:
     """The cadence (s) after one more gap (s) between two messages.
 
     Long gaps are learned fast, short ones in proportion to their length: twenty presses in a second change nothing.
+    Of a ``young`` device short ones are learned fast too: its first gap may have been that from the shop to the wall.
     A gap below zero is a clock that was set.
     """
     if gap < 0 or gap > MAX_S:
@@ -47,7 +50,7 @@ def aprender(cadencia: float | None, gap: float) -> float | None:
         return gap
     if gap > cadencia:
         return cadencia + (min(gap, OUTAGE * max(cadencia, 1.0)) - cadencia) * ATTACK
-    return cadencia - (cadencia - gap) * RELEASE * gap / cadencia
+    return cadencia - (cadencia - gap) * (YOUNG_RELEASE if young and gap >= BURST_S else RELEASE * gap / cadencia)
 
 
 def esperado(cadencia: float | None, configuracion_json: str) -> float | None:

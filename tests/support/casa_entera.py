@@ -25,8 +25,8 @@ STEP_S = 60
 
 
 class WholeHouse(House):
-    """Devices with topics of their own that do as they are told, as long as there is a broker. :meth:`restart` makes all
-    the parts that think anew."""
+    """Devices with topics of their own that do as they are told, as long as there is a broker. :meth:`restart` makes
+    all the parts that think anew."""
 
     def __init__(self, folder: Path, start: datetime, zona: str) -> None:
         self.fake = FakeClock()

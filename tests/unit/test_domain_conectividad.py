@@ -31,6 +31,16 @@ def test_a_slow_device_is_learned_from_its_first_gap():
     assert learned(600) == 600
 
 
+def test_the_way_from_the_shop_to_the_wall_is_no_cadence():
+    """One message when it was tried, the next ones a day later, every ten seconds: known within three minutes."""
+    cadencia = c.aprender(None, 80_000)
+    for _ in range(c.YOUNG - 2):
+        cadencia = c.aprender(cadencia, 10, young=True)
+    assert cadencia < 11
+    assert c.aprender(600, 0.2, young=True) > 599
+    assert c.aprender(10, 600, young=True) == c.aprender(10, 600)
+
+
 def test_clock_steps_teach_nothing():
     assert c.aprender(30, -5) == c.aprender(30, 1e9) == 30
 
