@@ -161,6 +161,27 @@ def test_two_rules_that_undo_each_other_end(house: Ruled) -> None:
     assert house.motor.stats()["omitidos"] >= 1
 
 
+def test_a_loop_through_scenes_and_itself_ends(house: Ruled) -> None:
+    """Scenes are no way around the bound, nor are restarts."""
+    with house.db.unit_of_work() as uow:
+        scenes = [
+            escenas.crear(
+                uow, f"e{on}", [{"dispositivo_id": house.id(s), "configuracion": {"encendido": on}} for s in (A, B, C)]
+            ).id
+            for on in (False, True)
+        ]
+    on = house.when(house.is_(C, "activo"), {"tipo": "escena", "escena_id": scenes[0]}, nombre="apaga")
+    off = house.when(house.is_(A, "inactivo"), {"tipo": "escena", "escena_id": scenes[1]}, nombre="enciende")
+    house.go(60)
+    assert house.fired(on) + house.fired(off) <= 5
+    (notice,) = house.notices("regla_en_bucle")
+    assert "encadenadas" in notice["texto"]
+    for _ in range(30):
+        house.die()
+        house.go(2)
+    assert house.fired(on) + house.fired(off) <= 10
+
+
 def test_the_echo_of_a_device_belongs_to_the_chain(house: Ruled) -> None:
     """The loop goes through what two devices report when they are switched, too slowly for the bound on a rule."""
     for n, (seen, asked, on) in enumerate(((A, B, False), (B, A, True))):
