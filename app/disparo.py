@@ -12,6 +12,9 @@ from app.domain.errors import RecursoNotFound
 from app.domain.peticiones import Cambios
 from app.reglas import Accion, Regla
 
+MAX_CONTADOS = 20
+"""Failures that a notice tells one by one: it has to fit through the doors of others."""
+
 
 def disparar(
     uow: UnitOfWork, regla: Regla, *, detalle: str, cadena: tuple[str, ...], acerca: Dispositivo | None
@@ -33,7 +36,7 @@ def disparar(
         texto = f"La regla «{regla.nombre}» se cumplió, pero no todo se pudo pedir: {failed[0]['error']}"
         avisos.avisar(
             uow, tipo=reglas.FALLIDA, clave=f"{reglas.FALLIDA}:{regla.id}", gravedad="advertencia", texto=texto,
-            datos={"regla": regla.id, "resultados": failed},
+            datos={"regla": regla.id, "fallos": len(failed), "resultados": failed[:MAX_CONTADOS]},
         )  # fmt: skip
     else:
         avisos.resolver(uow, f"{reglas.FALLIDA}:{regla.id}")
