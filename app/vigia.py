@@ -99,9 +99,9 @@ class Vigia:
 
     def on_will(self, serial: str, payload: bytes, retained: bool) -> None:
         """``dispositivos/<serial>/disponible`` (WIRE §1); ``online`` says nothing that a report does not say better."""
-        device_id = self._ids.get(serial)
-        if device_id is not None and payload.strip().lower() == b"offline":
-            self._pulses[device_id].say_goodbye(self._clock.monotonic(), retained=retained)
+        pulse = self._pulses.get(self._ids.get(serial, 0))
+        if pulse is not None and payload.strip().lower() == b"offline":
+            pulse.say_goodbye(self._clock.monotonic(), retained=retained)
             self._wake.set()
 
     def tick(self) -> float:
@@ -128,7 +128,7 @@ class Vigia:
         return self._pulses.setdefault(d.id, pulse)
 
     def _forget(self, device_id: int) -> None:
-        del self._pulses[device_id]
+        self._pulses.pop(device_id, None)
         self._ids = {serial: known for serial, known in self._ids.items() if known != device_id}
 
     def _watch_broker(self, now: float) -> bool:

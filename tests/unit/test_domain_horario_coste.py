@@ -1,5 +1,5 @@
-"""The dearest schedules that fit in one message cost little: they are planned by the scheduler and, with an edit, while
-the writer waits; and any device may report one."""
+"""The dearest schedules that are read (MAX_FRANJAS; an old database may hold them, what comes in today is bounded to
+less) cost little: the scheduler plans them, and the writer waits while one is edited."""
 
 from __future__ import annotations
 
