@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.peticiones import Cambios
+from app.domain.valores import ValorInvalido, check_json
 from app.masivo import MAX_DISPOSITIVOS, Destino
 from app.schemas import Configuracion, Nombre, another_identity, parse_cambios, validated
 
@@ -99,7 +100,7 @@ def configuracion_de(sent: Mapping[str, Any], campo: str) -> dict[str, Any]:
         DatosInvalidos: a field breaks its rule.
     """
     with _below(campo):
-        return parse_cambios({"configuracion": sent}, 0).cambios.configuracion or {}
+        return parse_cambios(_as_of_one({"configuracion": sent}), 0).cambios.configuracion or {}
 
 
 def parse_ordenes(body: Mapping[str, Any]) -> tuple[Destino, Cambios, tuple[str, ...]]:
@@ -113,10 +114,19 @@ def parse_ordenes(body: Mapping[str, Any]) -> tuple[Destino, Cambios, tuple[str,
         raise DatosInvalidos([ErrorCampo("", f"dé uno, y solo uno, de {', '.join(DESTINOS)}")])
     ids = None if model.dispositivos is None else tuple(dict.fromkeys(model.dispositivos))
     with _below("cambios"):
-        peticion = parse_cambios(model.cambios, 0)
+        peticion = parse_cambios(_as_of_one(model.cambios), 0)
         if peticion.serial_number is not None:
             raise another_identity("serial_number")
     return Destino(ids, model.habitacion_id, model.grupo_id), peticion.cambios, peticion.ignorados
+
+
+def _as_of_one(cambios: dict[str, Any]) -> dict[str, Any]:
+    """A change within the bounds that the body of a PUT to one device has."""
+    try:
+        check_json(cambios)
+    except ValorInvalido as error:
+        raise DatosInvalidos([ErrorCampo(error.ruta, error.motivo)]) from None
+    return cambios
 
 
 @contextmanager

@@ -152,6 +152,24 @@ def test_unclaimed_ones_twice_named_ones_and_as_many_as_there_may_be(http, lamps
     assert [r["dispositivo_id"] for r in twice["resultados"]] == ids
 
 
+def test_as_many_as_is_said(http, detectar, serial, lamps):
+    """A scene of two hundred, each with some keys; and what is too much for one device is too much in a scene."""
+    ids = [detectar(estado="inactivo")["id"] for _ in range(200)]
+    wanted = {"encendido": True, "brillo": 5, "color": "rojo", "modo": "manual"}
+    acciones = [{"dispositivo_id": i, "configuracion": wanted} for i in ids]
+    made = http.post("/escenas", {"nombre": serial, "acciones": acciones})
+    assert made.status == 201, made.body
+    told = http.post(f"{made.headers['Location']}/aplicar").json
+    assert (len(told["resultados"]), told["errores"]) == (200, 0)
+    assert http.request("DELETE", made.headers["Location"]).status == 204
+    for much in ({f"k{n}": n for n in range(300)}, {"a": [[[[[[[[1]]]]]]]]}):
+        acciones = [{"dispositivo_id": ids[0], "configuracion": much}]
+        answer = http.post("/escenas", {"nombre": serial, "acciones": acciones})
+        assert (answer.status, answer.json["errores"][0]["campo"][:25]) == (422, "acciones[0].configuracion")
+        answer = http.post("/ordenes", {"dispositivos": ids[:1], "cambios": {"configuracion": much}})
+        assert (answer.status, answer.json["errores"][0]["campo"][:21]) == (422, "cambios.configuracion")
+
+
 def test_one_that_cannot_be_overridden_does_not_stop_the_others(http, lamps, mqtt, backend, serial):
     """For an hour: only devices whose schedule the backend keeps can; the others say why."""
     mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo"})
