@@ -130,6 +130,10 @@ class Vigia:
         self._ids[d.serial_number] = d.id
         return self._pulses.setdefault(d.id, pulse)
 
+    def _forget(self, device_id: int) -> None:
+        self._pulses.pop(device_id, None)
+        self._ids = {serial: known for serial, known in self._ids.items() if known != device_id}
+
     def _watch_broker(self, now: float) -> bool:
         """Whether devices can be heard. An absent broker is one incident, and gives everybody a new grace after it."""
         if self._broker_up():
@@ -153,9 +157,11 @@ class Vigia:
             found = by_ids(uow.conn, verdicts)
             for device_id, device in found.items():
                 _store(uow, device, *verdicts[device_id])
-        for device_id, (estado, motivo) in verdicts.items():
-            if (pulse := self._pulses.get(device_id)) is not None:  # deleted meanwhile
-                pulse.become(estado, motivo, now)
+        for device_id in verdicts.keys() - found.keys():  # gone meanwhile
+            self._forget(device_id)
+        for device_id in found:
+            if (pulse := self._pulses.get(device_id)) is not None:  # gone since
+                pulse.become(*verdicts[device_id], now)
 
     def _run(self) -> None:
         wait = 0.0
@@ -192,8 +198,8 @@ def _store(uow: UnitOfWork, antes: Dispositivo, estado: str, motivo: str) -> Non
     head = dump_object(about)
     uow.tell("conectividad", f'{head[:-1]},"conectividad":{conectividad_json(despues)}}}', despues)
     clave = f"perdido:{despues.id}"
-    if estado == FUERA and despues.reclamado:
-        why = "se despidió" if motivo == TESTAMENTO else "no da señales"
+    if estado == FUERA and despues.reclamado and not avisos.abierto(uow.conn, clave):  # open: it comes and goes
+        why = "se desconectó" if motivo == TESTAMENTO else "no da señales"
         texto = f"{despues.nombre} ({despues.serial_number}) {why}"
         avisos.avisar(
             uow, tipo="dispositivo_perdido", clave=clave, gravedad="advertencia", texto=texto, dispositivo=despues
