@@ -33,6 +33,7 @@ from app.domain.errors import DomainError
 from app.domain.events import AccesoRevocado, Event
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
+from app.https import Https, HttpsError
 from app.ingest import Delivery, Ingest
 from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
@@ -41,6 +42,7 @@ from app.mqtt_client import MqttClient
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
 from app.server import Server, max_connections
+from app.server_tls import TlsDoor
 from app.servicios import Services
 from app.sse import Hub
 from app.vencimientos import Vencimientos
@@ -71,6 +73,7 @@ class RuntimeInfo:
     instance_path: Path
     schema_version: str
     first_run: bool
+    https_port: int | None = None
 
 
 def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
@@ -139,8 +142,11 @@ class Runtime:
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
-        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
-        self.server = Server(app, settings, clock, on_stop=self._end_waits)
+        self.https = Https(settings, clock)
+        app = create_app(
+            Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.https.edge())
+        )
+        self.server = Server(app, settings, clock, on_stop=self._end_waits, tls=self._tls_door())
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
         """Serve until told to stop, then stop everything in order."""
@@ -157,6 +163,7 @@ class Runtime:
         self.vigia.start()
         self.motor.start()
         self.guardian.start()
+        self.https.start()
         for door in self.mensajeros:
             door.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
@@ -184,6 +191,12 @@ class Runtime:
         for each in made:
             self._bus.subscribe(each.on_events)
         return made
+
+    def _tls_door(self) -> TlsDoor | None:
+        try:
+            return self.https.open()
+        except HttpsError as error:
+            raise StartError(str(error)) from error
 
     def _end_waits(self) -> None:
         """No stream and no held answer keeps the server from its end."""
@@ -263,6 +276,7 @@ class Runtime:
         pool.apply(self.vigia.stop)
         pool.apply(self.motor.stop)
         pool.apply(self.guardian.stop)
+        pool.apply(self.https.stop)
         for door in self.mensajeros:
             pool.apply(door.stop)
         if self.mqtt is not None:
@@ -312,6 +326,7 @@ class Runtime:
             settings=self.settings,
             http_url=f"http://{_local_host(self.settings.backend_host)}:{port}",
             lan_urls=(public,) if public else (),
+            https_port=self.https.door.port if self.https.door else None,
             broker=self.broker.info if self.broker and not self._broker_fault else None,
             broker_fault=self._broker_fault,
             instance_path=self.settings.instance_path,
@@ -330,7 +345,8 @@ def _wait_or_kill(child: subprocess.Popen[bytes]) -> None:
 
 def _port_taken(s: Settings, error: OSError) -> str:
     return (
-        f"el puerto {s.backend_port} no está libre o la dirección {s.backend_host} no es de esta máquina ({error}). "
+        f"el puerto {s.backend_port} (o el {s.https_port} de HTTPS, si está activo) no está libre, o la dirección "
+        f"{s.backend_host} no es de esta máquina ({error}). "
         "Cambie BACKEND_PORT (por ejemplo IOT_BACKEND_PORT=5001 ./iot) o vea quién lo ocupa con ./iot doctor."
     )
 
