@@ -93,7 +93,9 @@ def issue(folder: Path, hosts: Iterable[str], now: datetime) -> Hoja:
     asked = wanted(hosts)
     allowed = [host for host in asked if _allows(ca, host)]
     if not allowed:
-        raise AutoridadError("ninguno de los nombres de esta máquina cabe en la autoridad; haga otra: ./iot https --nueva")
+        raise AutoridadError(
+            "ninguno de los nombres de esta máquina cabe en la autoridad; haga otra: ./iot https --nueva"
+        )
     key = ec.generate_private_key(ec.SECP256R1())
     begins, ends = now - BACKDATED, min(now - BACKDATED + LEAF_LIFE, ca.not_valid_after_utc)
     builder = _builder(x509.Name([_common_name("IoT Backend")]), ca.subject, key, begins, ends)

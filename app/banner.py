@@ -80,7 +80,9 @@ def _phone(info: RuntimeInfo) -> str:
 
 def _secure(info: RuntimeInfo, port: int) -> str:
     host = next(map(_host, info.lan_urls), "") or "127.0.0.1"
-    return f"https://{url_host(host)}:{port} (cada aparato ha de instalar antes la autoridad: {info.http_url}/autoridad)"
+    return (
+        f"https://{url_host(host)}:{port} (cada aparato ha de instalar antes la autoridad: {info.http_url}/autoridad)"
+    )
 
 
 def _suggested(info: RuntimeInfo) -> str:

@@ -122,8 +122,13 @@ def _authority(pem: str) -> Autoridad | None:
 
 def fingerprint(pem: str) -> str:
     """SHA-256 of a certificate, as `AB:CD:...`."""
-    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+    digest = hashlib.sha256(pem_to_der(pem)).hexdigest().upper()
     return ":".join(digest[n : n + 2] for n in range(0, len(digest), 2))
+
+
+def pem_to_der(pem: str) -> bytes:
+    """The certificate's own bytes."""
+    return ssl.PEM_cert_to_DER_cert(pem)
 
 
 def _moment(text: str) -> datetime:

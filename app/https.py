@@ -23,6 +23,7 @@ from app.servicios import Cifrado
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from ssl import SSLContext
 
     from app.clock import Clock
 
@@ -80,6 +81,7 @@ class Https:
         self.on = wanted_on(settings)
         self.door: TlsDoor | None = None
         self.fault: str | None = None
+        self._shown: tuple[int, int] | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="https", daemon=True)
 
@@ -93,7 +95,7 @@ class Https:
             return None
         self._renew()
         try:
-            self.door = TlsDoor(self._settings.https_port, make_context(self._folder / certificados.SERVER))
+            self.door = TlsDoor(self._settings.https_port, self._load())
         except OSError as error:
             why = self.fault or f"no se puede usar {self._folder / certificados.SERVER}: {error}"
             raise HttpsError(f"HTTPS está activado, y {why}. Repárelo con ./iot https, o quítelo: --quitar") from error
@@ -116,18 +118,34 @@ class Https:
             self._thread.join(STOP_S)
 
     def tick(self) -> None:
-        """Look once: a new name or address, or little time left, make a new certificate, which the door then shows."""
-        if self._renew() and self.door is not None:
-            self.door.context = make_context(self._folder / certificados.SERVER)
+        """Look once: a new name or address, or little time left, make a new certificate; the door shows what is there.
+
+        Raises:
+            OSError: it can't be used; the door goes on showing the one before.
+        """
+        if not wanted_on(self._settings):
+            return  # `./iot https --quitar`: it ends with the next start, and is not made again behind its back
+        self._renew()
+        if self.door is not None and self._version() != self._shown:
+            self.door.context = self._load()
             log.info("HTTPS: certificado nuevo")
 
-    def _renew(self) -> bool:
+    def _load(self) -> SSLContext:
+        self._shown = self._version()
+        context: SSLContext = make_context(self._folder / certificados.SERVER)
+        return context
+
+    def _version(self) -> tuple[int, int]:
+        """Tells one certificate's file from the next; `./iot https` may have put it there."""
+        found = (self._folder / certificados.SERVER).stat()
+        return found.st_ino, found.st_mtime_ns
+
+    def _renew(self) -> None:
         names, now = hosts(self._settings), self._clock.now()
         authority, hoja = certificados.read_authority(self._folder), certificados.read_sheet(self._folder)
         if not certificados.due(hoja, names, now, authority) and (authority is not None or hoja is not None):
-            return False
+            return
         self._tell(self._make_apart(names, now))
-        return self.fault is None
 
     def _make_apart(self, names: tuple[str, ...], now: datetime) -> str | None:
         """Make it in another process; what went wrong there."""

@@ -143,9 +143,7 @@ class Runtime:
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
         self.https = Https(settings, clock)
-        app = create_app(
-            Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.https.edge())
-        )
+        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.https.edge()))
         self.server = Server(app, settings, clock, on_stop=self._end_waits, tls=self._tls_door())
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
