@@ -12,8 +12,8 @@ OPERACIONES_AUTORIDAD: tuple[Operacion, ...] = (
         "autoridad",
         "HTTPS",
         "Cómo fiarse de esta casa",
-        "Una página, en español y en inglés, con la huella de la autoridad de la casa y cómo instalarla en cada clase de "
-        "aparato. Sin credenciales. 404 mientras HTTPS no esté activado (`./iot https`).",
+        "Una página, en español y en inglés, con la huella de la autoridad de la casa y cómo instalarla en cada clase "
+        "de aparato. Sin credenciales. 404 mientras HTTPS no esté activado (`./iot https`).",
         (Respuesta(200, "La página.", STR, "text/html"),),
         errores=(404,),
     ),

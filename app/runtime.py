@@ -42,7 +42,6 @@ from app.mqtt_client import MqttClient
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
 from app.server import Server, max_connections
-from app.server_tls import TlsDoor
 from app.servicios import Services
 from app.sse import Hub
 from app.vencimientos import Vencimientos
@@ -143,8 +142,7 @@ class Runtime:
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
         self.https = Https(settings, clock)
-        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.https.edge()))
-        self.server = Server(app, settings, clock, on_stop=self._end_waits, tls=self._tls_door())
+        self.server = self._make_server()
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
         """Serve until told to stop, then stop everything in order."""
@@ -190,9 +188,11 @@ class Runtime:
             self._bus.subscribe(each.on_events)
         return made
 
-    def _tls_door(self) -> TlsDoor | None:
+    def _make_server(self) -> Server:
+        edge = self.https.edge()
+        app = create_app(Services(self.settings, self.db, self.hub, self.esperas, self.clock, self.estado, edge))
         try:
-            return self.https.open()
+            return Server(app, self.settings, self.clock, on_stop=self._end_waits, tls=self.https.open())
         except HttpsError as error:
             raise StartError(str(error)) from error
 
