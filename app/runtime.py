@@ -141,8 +141,7 @@ class Runtime:
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
-        self.https = Https(settings, clock)
-        self.server = self._make_server()
+        self.https, self.server = self._make_server()
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
         """Serve until told to stop, then stop everything in order."""
@@ -188,11 +187,11 @@ class Runtime:
             self._bus.subscribe(each.on_events)
         return made
 
-    def _make_server(self) -> Server:
-        edge = self.https.edge()
-        app = create_app(Services(self.settings, self.db, self.hub, self.esperas, self.clock, self.estado, edge))
+    def _make_server(self) -> tuple[Https, Server]:
+        s, https = self.settings, Https(self.settings, self.clock)
+        app = create_app(Services(s, self.db, self.hub, self.esperas, self.clock, self.estado, cifrado=https.edge()))
         try:
-            return Server(app, self.settings, self.clock, on_stop=self._end_waits, tls=self.https.open())
+            return https, Server(app, s, self.clock, on_stop=self._end_waits, tls=https.open())
         except HttpsError as error:
             raise StartError(str(error)) from error
 
