@@ -143,7 +143,8 @@ class Https:
     def _renew(self) -> None:
         names, now = hosts(self._settings), self._clock.now()
         authority, hoja = certificados.read_authority(self._folder), certificados.read_sheet(self._folder)
-        if not certificados.due(hoja, names, now, authority) and (authority is not None or hoja is not None):
+        first = authority is None and not certificados.is_on(self._settings.instance_path)
+        if not first and not certificados.due(hoja, names, now, authority):
             return
         self._tell(self._make_apart(names, now))
 
