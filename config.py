@@ -26,6 +26,9 @@ class Config:
     BACKEND_HOST = "0.0.0.0"
     BACKEND_PORT = 5000
     PUBLIC_BACKEND_URL = ""
+    HTTPS_ENABLED = "auto"
+    HTTPS_PORT = 5443
+    HTTPS_REDIRECT = False
 
     # MQTT
     MQTT_BROKER_URL = ""
@@ -40,6 +43,7 @@ class Config:
     MQTT_TLS_INSECURE = False
     MQTT_CLIENT_ID = "iot-backend"
     MQTT_LISTEN_HOST = "127.0.0.1"
+    MQTT_TLS_PORT = 8883
     MQTT_SHARED_TOPIC = True
     MQTT_EMBEDDED = "auto"
 
@@ -158,6 +162,19 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Dirección con la que los demás llegan a este servidor. Vacía: se averigua la de la red local.",
     ),
     Ajuste(
+        "HTTPS_ENABLED",
+        "eleccion",
+        "Servir también HTTPS con la autoridad de la casa: auto = si ./iot https la activó; siempre = y si falta se "
+        "crea al arrancar; nunca.",
+        opciones=("auto", "siempre", "nunca"),
+    ),
+    _entero("HTTPS_PORT", 1, 65_535, "puerto", "Puerto de HTTPS."),
+    Ajuste(
+        "HTTPS_REDIRECT",
+        "booleano",
+        "Con HTTPS activo, mandar a él las páginas que otra máquina pide por HTTP. La API y esta máquina, nunca.",
+    ),
+    Ajuste(
         "MQTT_BROKER_URL",
         "anfitrion",
         "Nombre o dirección IP de un broker MQTT propio. Vacía: mosquitto si está instalado, o el incluido.",
@@ -180,6 +197,13 @@ AJUSTES: tuple[Ajuste, ...] = (
         "MQTT_LISTEN_HOST",
         "direccion",
         "Dirección en la que escucha el broker que arranca el programa. 0.0.0.0 = también para los equipos de la red.",
+    ),
+    _entero(
+        "MQTT_TLS_PORT",
+        1,
+        65_535,
+        "puerto",
+        "Puerto cifrado del broker que arranca el programa; lo abre con HTTPS activo y MQTT_LISTEN_HOST en la red.",
     ),
     Ajuste(
         "MQTT_SHARED_TOPIC",

@@ -20,6 +20,7 @@ def create_app(services: Services) -> Flask:
         problems,
         routes,
         routes_auditoria,
+        routes_autoridad,
         routes_avisos,
         routes_casa,
         routes_dispositivos,
@@ -29,6 +30,7 @@ def create_app(services: Services) -> Flask:
         routes_sistema,
     )
     from app.acceso import Acceso, Politica
+    from app.redireccion import Redireccion
     from app.rutas_ids import DeviceIdConverter
 
     app = Flask(__name__, static_folder="web/static", static_url_path="/static", template_folder="web/templates")
@@ -39,6 +41,7 @@ def create_app(services: Services) -> Flask:
     problems.register(app)
     app.register_blueprint(routes.blueprint(services))
     app.register_blueprint(routes_auditoria.blueprint(services))
+    app.register_blueprint(routes_autoridad.blueprint(services))
     app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_casa.blueprint(services))
     app.register_blueprint(routes_dispositivos.blueprint(services))
@@ -52,6 +55,8 @@ def create_app(services: Services) -> Flask:
         public_url=services.settings.public_backend_url,
     )
     app.after_request(_plain_options)
+    if services.cifrado.puerto is not None and services.cifrado.redirigir:
+        app.wsgi_app = Redireccion(app.wsgi_app, services.cifrado.puerto)  # type: ignore[method-assign]
     app.wsgi_app = Acceso(app.wsgi_app, politica)  # type: ignore[method-assign]
     return app
 

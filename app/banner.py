@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app.config_net import is_loopback, lan_addresses
+from app.config_net import is_loopback, lan_addresses, url_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +30,8 @@ def banner_lines(info: RuntimeInfo) -> Iterator[str]:
     yield ""
     yield _line("Esta máquina", info.http_url)
     yield _line("Desde un móvil", _phone(info))
+    if info.https_port is not None:
+        yield _line("Cifrado", _secure(info, info.https_port))
     yield _line("Documentación", f"{info.http_url}/docs")
     if info.broker is None:
         yield _line("Broker MQTT", f"ninguno todavía; se sigue intentando. {info.broker_fault or ''}")
@@ -74,6 +76,13 @@ def _phone(info: RuntimeInfo) -> str:
         return "esta máquina no tiene ahora dirección en ninguna red"
     allowed = "" if _open_to_lan(info.settings.trusted_networks) else " (antes, la línea de «Quién entra»)"
     return f"{'  o  '.join(urls[:3])}{allowed}"
+
+
+def _secure(info: RuntimeInfo, port: int) -> str:
+    host = next(map(_host, info.lan_urls), "") or "127.0.0.1"
+    return (
+        f"https://{url_host(host)}:{port} (cada aparato ha de instalar antes la autoridad: {info.http_url}/autoridad)"
+    )
 
 
 def _suggested(info: RuntimeInfo) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from app import certificados
 from app.broker_amqtt import EmbeddedBroker
 from app.broker_base import (
     Broker,
@@ -20,7 +21,7 @@ from app.broker_base import (
     tls_context,
 )
 from app.broker_child import cannot_use, lock_folder, make_folder, port_taken
-from app.broker_mosquitto import MosquittoBroker, find_mosquitto
+from app.broker_mosquitto import MosquittoBroker, TlsListener, find_mosquitto
 from app.broker_orphan import end_orphan
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
     program = find_mosquitto()
     if program is not None:
         return MosquittoBroker(
-            program, folder, listen_host=settings.mqtt_listen_host, port=settings.mqtt_broker_port, clock=clock
+            program,
+            folder,
+            listen_host=settings.mqtt_listen_host,
+            port=settings.mqtt_broker_port,
+            clock=clock,
+            tls=_tls_listener(settings, instance_path.absolute()),
         )
     if settings.mqtt_embedded == "nunca":
         raise BrokerError(
@@ -60,6 +66,13 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
             'ponga MQTT_BROKER_URL, o permita el de prueba con MQTT_EMBEDDED = "auto"',
         )
     return _embedded(settings, folder, clock)
+
+
+def _tls_listener(settings: BrokerSettings, instance: Path) -> TlsListener | None:
+    """Encrypted too, once HTTPS is on and devices of the network are let in at all."""
+    if settings.https_enabled == "nunca" or not certificados.is_on(instance) or is_loopback(settings.mqtt_listen_host):
+        return None
+    return TlsListener(settings.mqtt_tls_port, certificados.folder_of(instance) / certificados.SERVER)
 
 
 class ExternalBroker(Broker):

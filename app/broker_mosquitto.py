@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,32 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=os.pathsep.join(_FOLDERS))
 
 
-def configuration(folder: Path, listen_host: str, port: int, *, root: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class TlsListener:
+    """A second port of the same broker, encrypted with the house's certificate (key and certificate in one file)."""
+
+    port: int
+    certificate: Path
+
+    def lines(self, listen_host: str) -> list[str]:
+        """Its part of mosquitto.conf; `tls_version` is the oldest that is accepted."""
+        return [
+            f"listener {self.port} {listen_host}",
+            f"certfile {self.certificate}",
+            f"keyfile {self.certificate}",
+            "tls_version tlsv1.2",
+        ]
+
+    def version(self) -> tuple[int, int] | None:
+        """Tells one certificate's file from the next; None while there is none."""
+        try:
+            found = self.certificate.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+
+def configuration(folder: Path, listen_host: str, port: int, *, root: bool, tls: TlsListener | None = None) -> str:
     """The text of mosquitto.conf (man 5 mosquitto.conf, 2.0.11)."""
     if any(c in str(folder) for c in "\r\n"):
         raise BrokerError("broker_carpeta", "la ruta de la carpeta instance no puede tener saltos de línea")
@@ -73,6 +99,8 @@ def configuration(folder: Path, listen_host: str, port: int, *, root: bool) -> s
         "log_type warning",
         "log_type notice",
     ]
+    if tls is not None:
+        lines += tls.lines(listen_host)
     if root:  # else it becomes another user, who cannot write in our folder
         lines.append("user root")
     return "\n".join(lines) + "\n"
@@ -119,18 +147,29 @@ def anonymous_limits(listen_host: str) -> tuple[str, ...]:
 class MosquittoBroker(ChildBroker):
     """Keeps sessions, queues and retained messages in the instance folder over restarts of either process."""
 
-    def __init__(self, program: str, folder: Path, *, listen_host: str, port: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        program: str,
+        folder: Path,
+        *,
+        listen_host: str,
+        port: int,
+        clock: Clock,
+        tls: TlsListener | None = None,
+    ) -> None:
         info = BrokerInfo(
             kind="mosquitto",
             host=connect_host(listen_host),
             port=port,
-            descripcion=f"Mosquitto propio en {listen_host}:{port}",
+            descripcion=f"Mosquitto propio en {listen_host}:{port}" + (f", y cifrado en {tls.port}" if tls else ""),
             no_promete=limits(listen_host),
         )
         super().__init__(info, folder, listen_host=listen_host, clock=clock)
         self._program = program
         self._next_save = 0.0
         self._received: int | None = None
+        self._tls = tls
+        self._certificate = tls.version() if tls else None
 
     @property
     def config_path(self) -> str:
@@ -138,7 +177,7 @@ class MosquittoBroker(ChildBroker):
         return str(self.folder / CONFIG)
 
     def _prepare(self) -> None:
-        text = configuration(self.folder, self._listen_host, self.info.port, root=os.geteuid() == 0)
+        text = configuration(self.folder, self._listen_host, self.info.port, root=os.geteuid() == 0, tls=self._tls)
         fd = os.open(self.config_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w") as handle:
             handle.write(text)
@@ -153,6 +192,7 @@ class MosquittoBroker(ChildBroker):
         Its own autosave either writes everything on every message (2,000 messages/s are then the limit) or every so
         many seconds whatever it costs: with a queue of 500,000 that is 100 MB each time.
         """
+        self._reload_certificate(process)
         now = self._clock.monotonic()
         if now < self._next_save:
             return
@@ -162,6 +202,13 @@ class MosquittoBroker(ChildBroker):
         self._received = received
         self._next_save = now + min(max(self._database_size() / _SAVE_BYTES_S, _SAVE_MIN_S), _SAVE_MAX_S)
         process.send_signal(signal.SIGUSR1)
+
+    def _reload_certificate(self, process: subprocess.Popen[bytes]) -> None:
+        """A renewed one counts for new connections at once (SIGHUP); those that are open stay."""
+        found = self._tls.version() if self._tls else None
+        if found is not None and found != self._certificate:
+            self._certificate = found
+            process.send_signal(signal.SIGHUP)
 
     def _database_size(self) -> int:
         try:

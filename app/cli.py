@@ -107,6 +107,26 @@ def audit_command(pagina: int, por_pagina: int, as_json: bool, **filtros: str) -
     return _with_settings(lambda settings: show(settings, pagina, por_pagina, filtros, as_json=as_json), write=False)
 
 
+@iot.command("https")
+@click.option("--quitar", is_flag=True, help="Deja de servir HTTPS; la autoridad se conserva.")
+@click.option("--nueva", is_flag=True, help="Hace otra autoridad: habrá que instalarla de nuevo en cada aparato.")
+def https_command(quitar: bool, nueva: bool) -> int:
+    """Activa HTTPS con una autoridad propia de la casa, y dice cómo instalarla."""
+    from app.cli_https import switch_off, switch_on
+
+    if quitar and nueva:
+        raise click.UsageError("--quitar y --nueva se contradicen")
+    return _with_settings(switch_off if quitar else lambda s: switch_on(s, new_authority=nueva), write=False)
+
+
+@iot.command("sbom")
+def sbom_command() -> int:
+    """Escribe la lista de materiales del programa (CycloneDX, JSON)."""
+    from app.cli_sbom import show
+
+    return show(ROOT)
+
+
 @iot.command("test", **_PASS_ALL)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def test_command(args: tuple[str, ...]) -> int:

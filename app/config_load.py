@@ -67,6 +67,9 @@ class Settings:
     backend_host: str
     backend_port: int
     public_backend_url: str
+    https_enabled: str
+    https_port: int
+    https_redirect: bool
     mqtt_broker_url: str
     mqtt_broker_port: int
     mqtt_keepalive: int
@@ -79,6 +82,7 @@ class Settings:
     mqtt_tls_insecure: bool
     mqtt_client_id: str
     mqtt_listen_host: str
+    mqtt_tls_port: int
     mqtt_shared_topic: bool
     mqtt_embedded: str
     trusted_networks: tuple[str, ...]
@@ -214,7 +218,14 @@ class _Collector:
             self._fault_at("HOUSE_LATITUDE", "la latitud y la longitud van juntas; ponga las dos o ninguna")
         if not value("MQTT_BROKER_URL") and value("MQTT_BROKER_PORT") == value("BACKEND_PORT"):
             self._fault_at("MQTT_BROKER_PORT", "es el mismo puerto que BACKEND_PORT; cambie uno de los dos")
+        if value("HTTPS_ENABLED") != "nunca" and "HTTPS_PORT" in self.values:
+            self._check_https_port(value("HTTPS_PORT"))
         self._warn()
+
+    def _check_https_port(self, port: Valor | None) -> None:
+        for other in ("BACKEND_PORT", "MQTT_BROKER_PORT"):
+            if self.values.get(other) == port and not (other == "MQTT_BROKER_PORT" and self.values["MQTT_BROKER_URL"]):
+                self._fault_at("HTTPS_PORT", f"es el mismo puerto que {other}; cambie uno de los dos")
 
     def derive(self, environ: Mapping[str, str], *, create_secret: bool) -> None:
         """Values that are worked out when nobody set them."""

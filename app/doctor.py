@@ -80,9 +80,11 @@ def examine(environ: Mapping[str, str]) -> Iterator[Hallazgo]:
 def _examine_with(settings: Settings) -> Iterator[Hallazgo]:
     from app.doctor_datos import check_database
     from app.doctor_red import check_broker, check_http
+    from app.doctor_tls import check_https
 
     yield from check_database(settings)
     yield from check_http(settings)
+    yield from check_https(settings)
     yield from check_broker(settings)
     yield check_descriptors(settings.http_max_connections)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.openapi_autoridad import OPERACIONES_AUTORIDAD
 from app.openapi_avisos import ESQUEMAS_AVISOS, OPERACIONES_AVISOS
 from app.openapi_base import (
     FREE,
@@ -231,6 +232,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_ESCENAS,
     *OPERACIONES_REGLAS,
     *OPERACIONES_AVISOS,
+    *OPERACIONES_AUTORIDAD,
     Operacion(
         "GET",
         "/mensajes/rechazados",

@@ -33,6 +33,7 @@ from app.domain.errors import DomainError
 from app.domain.events import AccesoRevocado, Event
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
+from app.https import Https, HttpsError
 from app.ingest import Delivery, Ingest
 from app.limpieza import Limpieza
 from app.mensajero import Mensajero
@@ -72,6 +73,7 @@ class RuntimeInfo:
     instance_path: Path
     schema_version: str
     first_run: bool
+    https_port: int | None = None
 
 
 def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
@@ -128,8 +130,7 @@ class Runtime:
             self._bus.subscribe(part.on_events)
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
-        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
-        self.server = Server(app, settings, clock, on_stop=self._end_waits)
+        self.https, self.server = self._make_server()
 
     def _make_hub(self) -> Hub:
         settings = self.settings
@@ -162,6 +163,7 @@ class Runtime:
         self.motor.start()
         self.guardian.start()
         self.limpieza.start()
+        self.https.start()
         for door in self.mensajeros:
             door.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
@@ -189,6 +191,14 @@ class Runtime:
         for each in made:
             self._bus.subscribe(each.on_events)
         return made
+
+    def _make_server(self) -> tuple[Https, Server]:
+        s, https = self.settings, Https(self.settings, self.clock)
+        app = create_app(Services(s, self.db, self.hub, self.esperas, self.clock, self.estado, cifrado=https.edge()))
+        try:
+            return https, Server(app, s, self.clock, on_stop=self._end_waits, tls=https.open())
+        except HttpsError as error:
+            raise StartError(str(error)) from error
 
     def _end_waits(self) -> None:
         """No stream and no held answer keeps the server from its end."""
@@ -270,6 +280,7 @@ class Runtime:
         pool.apply(self.motor.stop)
         pool.apply(self.guardian.stop)
         pool.apply(self.limpieza.stop)
+        pool.apply(self.https.stop)
         for door in self.mensajeros:
             pool.apply(door.stop)
         if self.mqtt is not None:
@@ -323,6 +334,7 @@ class Runtime:
             settings=self.settings,
             http_url=f"http://{_local_host(self.settings.backend_host)}:{port}",
             lan_urls=(public,) if public else (),
+            https_port=self.https.door.port if self.https.door else None,
             broker=self.broker.info if self.broker and not self._broker_fault else None,
             broker_fault=self._broker_fault,
             instance_path=self.settings.instance_path,
@@ -341,7 +353,8 @@ def _wait_or_kill(child: subprocess.Popen[bytes]) -> None:
 
 def _port_taken(s: Settings, error: OSError) -> str:
     return (
-        f"el puerto {s.backend_port} no está libre o la dirección {s.backend_host} no es de esta máquina ({error}). "
+        f"el puerto {s.backend_port} (o el {s.https_port} de HTTPS, si está activo) no está libre, o la dirección "
+        f"{s.backend_host} no es de esta máquina ({error}). "
         "Cambie BACKEND_PORT (por ejemplo IOT_BACKEND_PORT=5001 ./iot) o vea quién lo ocupa con ./iot doctor."
     )
 

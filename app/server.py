@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from app.clock import Clock
+    from app.server_tls import TlsDoor
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Server:
 
     Args:
         on_stop: ends the event streams, when no new connection can come any more.
+        tls: where TLS is spoken too; the plain port then understands it as well.
     """
 
     def __init__(
@@ -85,12 +87,14 @@ class Server:
         clock: Clock,
         *,
         on_stop: Callable[[], object] = lambda: None,
+        tls: TlsDoor | None = None,
     ) -> None:
         self.app = app
         self.clock = clock
         self.limits = Limits(settings.http_header_timeout_s, settings.http_body_max, settings.sse_send_timeout_s)
         self.loop = gevent.get_hub().loop
         self.stopping = False
+        self.tls = tls
         self.address = (settings.backend_host, settings.backend_port)
         self._settings = settings
         self._on_stop = on_stop
@@ -116,11 +120,14 @@ class Server:
         Raises:
             OSError: the address is taken or is not this machine's.
         """
-        self._listener = _listen(self.address)
-        self.address = self._listener.getsockname()[:2]
+        self._listeners = [_listen(self.address)]
+        self.address = self._listeners[0].getsockname()[:2]
+        if self.tls is not None:
+            self._listeners.append(_listen((self.address[0], self.tls.port)))
+            self.tls.port = self._listeners[1].getsockname()[1]
         self.workers = Workers(self._settings.http_threads, self._settings.http_queue_max)
         self._spare = _spare_descriptor()
-        self._accepting = gevent.spawn(self._accept_forever)
+        self._accepting = [gevent.spawn(self._accept_forever, listener) for listener in self._listeners]
 
     def serve_forever(self) -> None:
         """Return when somebody has called ``stop``."""
@@ -141,8 +148,9 @@ class Server:
         """Close the door; what runs goes on. In the loop's thread."""
         if not self.stopping:
             self.stopping = True
-            self._accepting.kill()
-            self._listener.close()
+            gevent.killall(self._accepting)
+            for listener in self._listeners:
+                listener.close()
 
     def _stop(self, then: Callable[[], object] = lambda: None) -> None:
         self.stop_accepting()
@@ -160,26 +168,27 @@ class Server:
 
     # --- accepting --------------------------------------------------------------------------------------------------
 
-    def _accept_forever(self) -> None:
+    def _accept_forever(self, listener: socket.socket) -> None:
+        port = listener.getsockname()[1]
         pause, in_a_row = ACCEPT_PAUSE_S[0], 0
         while True:
             try:
-                sock, address = self._listener.accept()
+                sock, address = listener.accept()
             except OSError as error:
-                self._out_of_descriptors(error, pause)
+                self._out_of_descriptors(listener, error, pause)
                 gevent.sleep(pause)
                 pause, in_a_row = min(ACCEPT_PAUSE_S[1], pause * 2), 0
                 continue
             pause, in_a_row = ACCEPT_PAUSE_S[0], in_a_row + 1
-            self._admit(sock, address)
+            self._admit(sock, address, port)
             if not in_a_row % ACCEPTS_PER_TURN:  # a flood of connections must not starve those that are in
                 gevent.sleep(0)
 
-    def _admit(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
+    def _admit(self, sock: socket.socket, address: tuple[Any, ...], port: int) -> None:
         if len(self._connections) >= self._max_connections:
             self._turn_away(sock)
             return
-        connection = Connection(sock, (self._peer(sock, address[0]), address[1]), self)
+        connection = Connection(sock, (self._peer(sock, address[0]), address[1]), self, port)
         self._connections.add(connection)
         connection.greenlet = gevent.spawn(connection.run)
 
@@ -203,7 +212,7 @@ class Server:
             sock.recv(RECV_BYTES)  # what is left unread would make the close a reset, which wipes the answer
         sock.close()
 
-    def _out_of_descriptors(self, error: OSError, pause: float) -> None:
+    def _out_of_descriptors(self, listener: socket.socket, error: OSError, pause: float) -> None:
         """Give up the spare descriptor for an instant, to tell those who wait in the queue that there is no room."""
         self._counts["accept_errors"] += 1
         if pause == ACCEPT_PAUSE_S[0]:
@@ -213,10 +222,10 @@ class Server:
             return
         self._drop_spare()
         with suppress(OSError):
-            self._listener.settimeout(0.0)
+            listener.settimeout(0.0)
             for _ in range(ACCEPTS_PER_TURN):
-                self._turn_away(self._listener.accept()[0])
-        self._listener.settimeout(None)
+                self._turn_away(listener.accept()[0])
+        listener.settimeout(None)
         self._spare = _spare_descriptor()
 
     def _drop_spare(self) -> None:

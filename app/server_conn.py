@@ -28,11 +28,13 @@ from app.server_http import (
     response_head,
 )
 from app.server_pool import Answer, call_app, finish
+from app.server_tls import HANDSHAKE, first_byte, read_now, say_goodbye, shake_hands, write_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gevent.socket import socket as GeventSocket  # noqa: N812
+    from gevent.ssl import SSLContext
 
     from app.espera import EnEspera
     from app.server import Server
@@ -53,14 +55,16 @@ Estado = Literal["idle", "busy", "stream"]
 
 
 class Connection:
-    """A connection from accept to close."""
+    """A connection from accept to close. ``port`` is the one it came to."""
 
-    __slots__ = ("__weakref__", "_buffer", "_peer", "_server", "_sock", "greenlet", "state")
+    __slots__ = ("__weakref__", "_buffer", "_peer", "_port", "_server", "_sock", "_tls", "greenlet", "state")
 
-    def __init__(self, sock: GeventSocket, peer: tuple[str, int], server: Server) -> None:
+    def __init__(self, sock: GeventSocket, peer: tuple[str, int], server: Server, port: int) -> None:
         self._sock = sock
         self._peer = peer
         self._server = server
+        self._port = port
+        self._tls = False
         self._buffer = b""
         self.state: Estado = "idle"
         self.greenlet: gevent.Greenlet[..., None] | None = None
@@ -70,6 +74,8 @@ class Connection:
         try:
             self._sock.setsockopt(stdsocket.IPPROTO_TCP, stdsocket.TCP_NODELAY, 1)
             first_wait = self._server.limits.header_timeout
+            if self._server.tls is not None:
+                self._meet(self._server.tls.context, first_wait)
             while (next_step := self._serve_one(first_wait)) is True:
                 first_wait = KEEPALIVE_IDLE_S
             if next_step is not False:
@@ -81,8 +87,21 @@ class Connection:
         except Exception:
             log.exception("a connection failed unexpectedly")
         finally:
+            if self._tls:
+                say_goodbye(self._sock)
             self._sock.close()
             self._server.forget(self)
+
+    def _meet(self, context: SSLContext, wait: float) -> None:
+        """TLS, if the peer begins with it. Both ports understand it: a browser that was told to use HTTPS for this
+        name (HSTS) does so on whatever port the address has. Only the plain port understands plain HTTP."""
+        first = first_byte(self._sock, wait)
+        if first == HANDSHAKE:
+            self._sock = shake_hands(self._sock, context, wait)
+            self._tls = True
+        elif first and self._server.tls is not None and self._port == self._server.tls.port:
+            detail = "En este puerto solo se habla HTTPS: la dirección empieza por https://"
+            raise ProblemError(Problem(400, "falta_https", detail))
 
     # --- one request ------------------------------------------------------------------------------------------------
 
@@ -93,7 +112,8 @@ class Connection:
         if head is None:
             return False
         self.state = "busy"
-        environ = make_environ(head, self._read_body(head), self._peer, self._server.address)
+        here = (self._server.address[0], self._port)
+        environ = make_environ(head, self._read_body(head), self._peer, here, scheme="https" if self._tls else "http")
         answer = self._answer(environ)
         self._server.count(answer.status)
         log.debug("%s %s %s %s", self._peer[0], head.method, head.target, answer.status)
@@ -132,13 +152,13 @@ class Connection:
     def _on_readable_held(self, waiting: gevent.Greenlet[..., None], leave: Any) -> None:
         """In the hub: the peer left, or sends its next request already, which is read in its turn."""
         try:
-            left = not self._sock._sock.recv(1, stdsocket.MSG_PEEK)
+            self._buffer += (heard := self._heard())
         except BlockingIOError:
             return
         except OSError:
-            left = True
+            heard = b""
         leave.stop()
-        if left:
+        if not heard:
             waiting.kill(block=False)
 
     def _render(self, answer: Answer, head: Head, keep: bool) -> bytes:
@@ -252,17 +272,14 @@ class Connection:
         """
         sock, limits = self._sock, self._server.limits
         sock.settimeout(limits.send_timeout)
-        sent = sock.send(data)
+        sent = write_now(sock, data) if self._tls else sock.send(data)
         if sent == len(data):
             return
-        deadline = self._server.clock.monotonic() + limits.send_timeout
         view = memoryview(data)[sent:]
-        with self._server.unsent(len(view)):
+        # A timer of its own: over TLS one send may wait more than once, for parts of a record.
+        in_time = gevent.Timeout(limits.send_timeout, TimeoutError("the peer does not read"))
+        with self._server.unsent(len(view)), in_time:
             while view:
-                left = deadline - self._server.clock.monotonic()
-                if left <= 0:
-                    raise TimeoutError("the peer does not read")
-                sock.settimeout(left)
                 view = view[sock.send(view) :]
 
     def _refuse(self, problem: Problem) -> None:
@@ -280,6 +297,8 @@ class Connection:
 
     def _linger(self) -> None:
         """Read a little of what the peer still sends: a reset would wipe the answer from its receive buffer."""
+        if self._tls:
+            say_goodbye(self._sock)
         self._sock.shutdown(stdsocket.SHUT_WR)
         deadline, budget = self._server.clock.monotonic() + LINGER_S, LINGER_BYTES
         while budget > 0 and (left := deadline - self._server.clock.monotonic()) > 0:
@@ -325,7 +344,7 @@ class Connection:
         leave = self._server.loop.io(self._sock.fileno(), 1)
         leave.start(self._on_readable, gevent.getcurrent())
         attach = getattr(frames, "attach", None)
-        if attach is not None:
+        if attach is not None and not self._tls:
             attach(self._sock._sock.send)
         try:
             for sent, frame in enumerate(frames, 1):
@@ -339,6 +358,9 @@ class Connection:
 
     def _send_frame(self, frame: bytes) -> None:
         """Tens of thousands a second: straight to the kernel, which has room for all of it unless the reader lags."""
+        if self._tls:
+            self._send(frame)
+            return
         try:
             sent = self._sock._sock.send(frame)
         except BlockingIOError:
@@ -350,13 +372,18 @@ class Connection:
         """In the hub: a reader of a stream has nothing to say, so readable means that it left (or talks, which is
         thrown away); without this its place would stay taken until the next ping fails."""
         try:
-            data = self._sock._sock.recv(RECV_BYTES)
+            data = self._heard()
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
             streaming.kill(block=False)
+
+    def _heard(self) -> bytes:
+        """In the hub: what the peer has sent, without waiting; none when it left."""
+        data: bytes = read_now(self._sock, RECV_BYTES) if self._tls else self._sock._sock.recv(RECV_BYTES)
+        return data
 
 
 def problem_answer(problem: Problem) -> Answer:

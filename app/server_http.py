@@ -194,7 +194,9 @@ def parse_chunk_size(line: bytes) -> int:
     return int(match[1], 16)
 
 
-def make_environ(head: Head, body: bytes, peer: tuple[str, int], server: tuple[str, int]) -> dict[str, Any]:
+def make_environ(
+    head: Head, body: bytes, peer: tuple[str, int], server: tuple[str, int], *, scheme: str = "http"
+) -> dict[str, Any]:
     """The WSGI environ (PEP 3333); ``iot.peer`` is the address of the other end of the socket."""
     path, _, query = head.target.partition("?")
     environ: dict[str, Any] = {
@@ -211,7 +213,7 @@ def make_environ(head: Head, body: bytes, peer: tuple[str, int], server: tuple[s
         "REMOTE_PORT": str(peer[1]),
         "iot.peer": peer[0],
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,

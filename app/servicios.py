@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from app.clock import Clock
     from app.db import Database
@@ -30,6 +31,15 @@ class EdgeSettings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Cifrado:
+    """HTTPS as the edge sees it: its port (None: off), the file of the house's CA, and whether pages are sent there."""
+
+    puerto: int | None = None
+    autoridad: Path | None = None
+    redirigir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """The parts.
 
@@ -43,3 +53,4 @@ class Services:
     esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]
+    cifrado: Cifrado = Cifrado()

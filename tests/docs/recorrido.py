@@ -30,7 +30,7 @@ _TEST = re.compile(r"\./iot test")
 _SIMULAR = re.compile(r"\./iot simular .*--duracion \d+")
 _MOSQUITTO = re.compile(r"mosquitto_(?:pub|sub) -h 127\.0\.0\.1 .*")
 _CURL = re.compile(r"curl .*http://127\.0\.0\.1:5000/.*")
-_PLAIN = re.compile(rf"{_SETTINGS}\./iot (?:config|doctor|rechazados|qr)(?: .*)?")
+_PLAIN = re.compile(rf"{_SETTINGS}\./iot (?:config|doctor|rechazados|qr|https|sbom)(?: .*)?")
 # Our folder's long path wraps the last line of the banner; at home it does not.
 _DATA_LINE = re.compile(r"(?<=^  Datos )(.*)\n {18}", re.MULTILINE)
 _COPY = re.compile(r"cp -a instance \S+")

@@ -17,7 +17,8 @@ from app.db import Database
 from app.espera import Esperas
 from app.migrations import migrate
 from app.server import Server
-from app.servicios import Services
+from app.server_tls import TlsDoor, make_context
+from app.servicios import Cifrado, Services
 from app.sse import Hub
 
 
@@ -48,6 +49,11 @@ class Edge:
     services: Services | None = None
     parts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def tls_port(self) -> int:
+        assert self.server.tls is not None
+        return self.server.tls.port
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
@@ -69,7 +75,9 @@ def read_until_silent(sock: socket.socket) -> bytes:
     return found
 
 
-def make_services(folder: Path, settings: EdgeSettings, parts: dict[str, Any]) -> Services:
+def make_services(
+    folder: Path, settings: EdgeSettings, parts: dict[str, Any], cifrado: Cifrado | None = None
+) -> Services:
     clock, bus = Clock(), Bus()
     path = folder / "iot.db"
     migrate(path, clock.now())
@@ -78,7 +86,7 @@ def make_services(folder: Path, settings: EdgeSettings, parts: dict[str, Any]) -
     bus.subscribe(hub.publish)
     esperas = Esperas()
     bus.subscribe(esperas.on_events)
-    return Services(settings, db, hub, esperas, clock, lambda: parts)
+    return Services(settings, db, hub, esperas, clock, lambda: parts, cifrado=cifrado or Cifrado())
 
 
 @contextmanager
@@ -87,17 +95,22 @@ def running(
     folder: Path | None,
     *,
     wrap: Callable[[Any], Any] = lambda whole: whole,
+    certificate: Path | None = None,
+    cifrado: Cifrado | None = None,
     **changes: Any,
 ) -> Iterator[Edge]:
-    """An edge with ``app``, or with the whole application over a database in ``folder``, ``wrap`` around it."""
+    """An edge with ``app``, or with the whole application over a database in ``folder``, ``wrap`` around it;
+    ``certificate``: with TLS."""
     settings = replace(EdgeSettings(), **changes)
     parts: dict[str, Any] = {"version": "t", "base_de_datos": {"responde": True}, "mqtt": {"conectado": False}}
-    services = make_services(folder, settings, parts) if folder is not None else None
+    services = make_services(folder, settings, parts, cifrado) if folder is not None else None
     ready, made = threading.Event(), []
 
     def serve() -> None:
         whole = app or wrap(create_app(services))
-        server = Server(whole, settings, Clock(), on_stop=services.hub.close if services else lambda: None)
+        door = TlsDoor(0, make_context(certificate)) if certificate is not None else None
+        on_stop = services.hub.close if services else lambda: None
+        server = Server(whole, settings, Clock(), on_stop=on_stop, tls=door)
         server.start()
         if services:
             services.hub.start()

@@ -35,6 +35,8 @@ class Ajustes:
     mqtt_tls_cert: str = ""
     mqtt_tls_key: str = ""
     mqtt_tls_insecure: bool = False
+    mqtt_tls_port: int = 8883
+    https_enabled: str = "auto"
 
 
 def choose(folder: Path, *, port: int | None = None, **settings: Any) -> Broker:
