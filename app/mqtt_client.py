@@ -217,7 +217,8 @@ class MqttClient:
         try:
             client.connect(self._settings.host, self._settings.port, self._settings.keepalive)
             self._fault = "se llega, pero no contesta como un broker MQTT (¿pide TLS, o es otro programa?)"
-            self._serve(client)
+            with suppress(ConnectionResetError, BrokenPipeError):  # it was reached: the fault that stands says more
+                self._serve(client)
         finally:
             self._granted = False
             self._client = None

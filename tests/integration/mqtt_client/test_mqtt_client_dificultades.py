@@ -6,6 +6,7 @@ import gc
 import os
 import resource
 import socket
+import struct
 import subprocess
 import time
 from contextlib import ExitStack
@@ -82,6 +83,22 @@ def test_something_that_is_no_broker(monkeypatch):
                 wait_until(lambda: it.client._epoch >= 2, 10)
             assert it.client.status()["fallo"]
             assert it.client.status()["hilo_vivo"]
+
+
+def test_a_peer_that_resets_is_said_to_be_no_broker(monkeypatch):
+    """As a TLS listener does whose alert is left unread: it was reached, and the fault says so."""
+    monkeypatch.setattr(module, "RETRY_S", (30, 30))
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(5)
+        server.settimeout(5)
+        with edge(server.getsockname()[1]) as it:
+            peer, _ = server.accept()
+            assert peer.recv(2)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+            wait_until(lambda: it.client._client is None, 10, "the connection's end")
+            assert "no contesta como un broker MQTT (¿pide TLS" in it.client.status()["fallo"]
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
