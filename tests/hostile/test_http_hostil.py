@@ -224,9 +224,12 @@ def test_answers_carry_the_security_headers(http):
         assert "Access-Control-Allow-Origin" not in headers
 
 
-@pytest.mark.parametrize("method", ["DELETE", "TRACE", "PATCH", "POST", "CONNECT", "FOO"])
-def test_methods_not_offered_are_405(backend, victim, method):
-    start = f"{method} /dispositivos/{victim} HTTP/1.1"
+@pytest.mark.parametrize(
+    ("method", "rest"),
+    [("DELETE", "/logs"), ("TRACE", ""), ("PATCH", ""), ("POST", ""), ("CONNECT", ""), ("FOO", "")],
+)
+def test_methods_not_offered_are_405(backend, victim, method, rest):
+    start = f"{method} /dispositivos/{victim}{rest} HTTP/1.1"
     answer = raw(backend.port, head(backend, "Connection: close", "Content-Length: 0", start=start))
     problem(answer, 405)
     assert "GET" in answer.headers["Allow"]
