@@ -46,9 +46,10 @@ def create_app(services: Services) -> Flask:
         trusted_networks=services.settings.trusted_networks,
         allowed_hosts=services.settings.allowed_hosts,
         public_url=services.settings.public_backend_url,
+        trusted_proxies=services.settings.trusted_proxies,
     )
     app.after_request(_plain_options)
-    app.wsgi_app = Acceso(app.wsgi_app, politica)  # type: ignore[method-assign]
+    app.wsgi_app = Acceso(app.wsgi_app, politica, services.autenticador)  # type: ignore[method-assign]
     return app
 
 

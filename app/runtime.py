@@ -19,6 +19,7 @@ import gevent
 
 from app import __version__, create_app, dispositivos
 from app import runtime_ajustes as ajustes
+from app.autenticador import Autenticador
 from app.avisos import cerrar_puertas
 from app.broker import BrokerError, BrokerInfo, choose_broker
 from app.broker_base import Broker
@@ -26,14 +27,17 @@ from app.bus import Bus
 from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock, iso_z
 from app.config_load import Settings
+from app.contrasenas import Contrasenas
 from app.db import Database
 from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
 from app.domain.events import AccesoRevocado, Event
+from app.entrada import Entrada
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
 from app.ingest import Delivery, Ingest
+from app.intentos import Intentos
 from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
@@ -139,7 +143,12 @@ class Runtime:
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
-        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
+        self.autenticador = Autenticador(self.db, clock)
+        self._revocations.subscribe(self.autenticador.on_revoked)
+        self.entrada = Entrada(self.db, clock, Contrasenas(), Intentos())
+        app = create_app(
+            Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.autenticador, self.entrada)
+        )
         self.server = Server(app, settings, clock, on_stop=self._end_waits)
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from app.autenticador import Autenticador
     from app.clock import Clock
     from app.db import Database
+    from app.entrada import Entrada
     from app.espera import Esperas
     from app.sse import Hub
 
@@ -19,6 +21,8 @@ class EdgeSettings(Protocol):
 
     @property
     def trusted_networks(self) -> tuple[str, ...]: ...
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]: ...
     @property
     def allowed_hosts(self) -> tuple[str, ...]: ...
     @property
@@ -41,3 +45,5 @@ class Services:
     esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]
+    autenticador: Autenticador
+    entrada: Entrada
