@@ -21,6 +21,7 @@ def create_app(services: Services) -> Flask:
         routes,
         routes_avisos,
         routes_casa,
+        routes_cuentas,
         routes_escenas,
         routes_horario,
         routes_reglas,
@@ -38,6 +39,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes.blueprint(services))
     app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_casa.blueprint(services))
+    app.register_blueprint(routes_cuentas.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
     app.register_blueprint(routes_reglas.blueprint(services))

@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
@@ -225,6 +226,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
     *OPERACIONES_REGLAS,
+    *OPERACIONES_CUENTAS,
     *OPERACIONES_AVISOS,
     Operacion(
         "GET",
@@ -378,3 +380,4 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
 ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+ESQUEMAS |= ESQUEMAS_CUENTAS

@@ -75,8 +75,13 @@ def read_until_silent(sock: socket.socket) -> bytes:
 
 
 def make_services(
-    folder: Path, settings: EdgeSettings, parts: dict[str, Any], clock: Clock, control: str | None
+    folder: Path,
+    settings: EdgeSettings,
+    parts: dict[str, Any],
+    clock: Clock | None = None,
+    control: str | None = None,
 ) -> Services:
+    clock = clock or Clock()
     bus: Bus[Event] = Bus()
     revocations: Bus[AccesoRevocado] = Bus()
     path = folder / "iot.db"
@@ -105,7 +110,7 @@ def running(
     application's, ``control`` the command line's credential."""
     settings = replace(EdgeSettings(), **changes)
     parts: dict[str, Any] = {"version": "t", "base_de_datos": {"responde": True}, "mqtt": {"conectado": False}}
-    services = make_services(folder, settings, parts, clock or Clock(), control) if folder is not None else None
+    services = make_services(folder, settings, parts, clock, control) if folder is not None else None
     ready, made = threading.Event(), []
 
     def serve() -> None:
