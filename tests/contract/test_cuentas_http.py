@@ -377,3 +377,30 @@ def test_an_old_hash_is_made_anew_when_its_owner_signs_in(casa):
         stored = conn.exec_driver_sql("SELECT clave FROM usuario").scalar_one()
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert Contrasenas().check(stored, CLAVE) == (True, None)
+
+
+# --- guessing ---------------------------------------------------------------------------------------------------------
+def test_a_thousand_guesses_neither_enter_nor_lock_the_owner_out(tmp_path):
+    """One every second from one address, the right password among them when it may not be tried; the owner enters from
+    another address at every moment, and from the same one when he has waited."""
+    clock = FakeClock()
+    with running(None, tmp_path, clock=clock, trusted_proxies=("127.0.0.1",), trusted_networks=()) as edge:
+        casa = Casa(edge, clock)
+        casa.instalar()
+
+        def try_from(address, clave):
+            sent = {"usuario": "ana", "clave": clave}
+            return casa.http.post("/sesion", sent, headers={"X-Forwarded-For": address})
+
+        seen = []
+        for n in range(1000):
+            seen.append(try_from("10.0.0.66", CLAVE if n == 7 else f"palabra número {n}").status)
+            clock.advance(1)
+            if n % 100 == 50:
+                assert try_from("10.0.0.7", CLAVE).status == 201
+        assert sorted(set(seen)) == [401, 429]
+        assert seen.count(401) == 10
+        last = try_from("10.0.0.66", CLAVE)
+        problem(last, 429)
+        clock.advance(int(last.headers["Retry-After"]))
+        assert try_from("10.0.0.66", CLAVE).status == 201
