@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 MEMORY_KIB, PASSES, LANES = 19_456, 2, 1
 """OWASP's floor for Argon2id (Password Storage Cheat Sheet, 2024): m=19 MiB, t=2, p=1."""
-HASHERS = 2
+HASHERS = 1
 WAITING = 4
 """Requests that wait for a hasher; with those that run they leave two of the eight HTTP threads to everybody else."""
 NICE = 10

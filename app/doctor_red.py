@@ -137,10 +137,10 @@ def _who_gets_in(settings: Settings) -> Hallazgo:
         return aviso(
             "Quién entra",
             networks,
-            "Ni esta misma máquina entra sin credenciales: los ejemplos con curl reciben un 403.",
+            "Ni esta misma máquina entra sin credenciales: los ejemplos con curl reciben un 401.",
             'Añada "127.0.0.0/8" a TRUSTED_NETWORKS si quiere usarlos.',
         )
-    return bien("Quién entra", f"sin credenciales: {networks}", "Los demás equipos reciben un 403.")
+    return bien("Quién entra", f"sin credenciales: {networks}", "Los demás equipos, con una cuenta o un token.")
 
 
 def _check_configured(settings: Settings) -> Iterator[Hallazgo]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import gevent
 
-from app import __version__, create_app, dispositivos
+from app import __version__, control, create_app, dispositivos
 from app import runtime_ajustes as ajustes
 from app.autenticador import Autenticador
 from app.avisos import cerrar_puertas
@@ -44,6 +44,7 @@ from app.motor import Motor
 from app.mqtt_client import MqttClient
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
+from app.secretos import new_token
 from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
@@ -75,6 +76,8 @@ class RuntimeInfo:
     instance_path: Path
     schema_version: str
     first_run: bool
+    setup_code: str | None
+    """With which the first account can be made; None when there are accounts."""
 
 
 def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
@@ -143,7 +146,8 @@ class Runtime:
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
-        self.autenticador = Autenticador(self.db, clock)
+        self._control = new_token()
+        self.autenticador = Autenticador(self.db, clock, control=self._control)
         self._revocations.subscribe(self.autenticador.on_revoked)
         self.entrada = Entrada(self.db, clock, Contrasenas(), Intentos())
         app = create_app(
@@ -160,6 +164,7 @@ class Runtime:
             self.server.start()
         except OSError as error:
             raise StartError(_port_taken(self.settings, error)) from error
+        control.write(self.settings.instance_path, control.Control(self._http_url(), self._control))
         self.ingest.start()
         self.programador.start()
         self.vencimientos.start()
@@ -264,6 +269,7 @@ class Runtime:
         if self._demo is not None:
             self._demo.terminate()
         self.server.stop_accepting()
+        control.remove(self.settings.instance_path)
         if self.mqtt is not None:
             self.mqtt.pause()
         pool.apply(self.ingest.stop)
@@ -314,18 +320,27 @@ class Runtime:
             return {"conectado": False, "fallo": self._broker_fault or "el broker está arrancando", **kind}
         return {**self.mqtt.status(), **kind}
 
+    def _setup_code(self) -> str | None:
+        try:
+            return self.entrada.new_setup_code()
+        except DomainError:  # what is wrong with the database is told elsewhere
+            return None
+
+    def _http_url(self) -> str:
+        return f"http://{_local_host(self.settings.backend_host)}:{self.server.port}"
+
     def _info(self) -> RuntimeInfo:
-        port = self.server.port
         public = self.settings.public_backend_url
         return RuntimeInfo(
             settings=self.settings,
-            http_url=f"http://{_local_host(self.settings.backend_host)}:{port}",
+            http_url=self._http_url(),
             lan_urls=(public,) if public else (),
             broker=self.broker.info if self.broker and not self._broker_fault else None,
             broker_fault=self._broker_fault,
             instance_path=self.settings.instance_path,
             schema_version=HEAD,
             first_run=self.first_run,
+            setup_code=self._setup_code(),
         )
 
 
