@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.config_load import Settings
 
 _TIMEOUT_S = 3.0
-_GUARD_CODES = {"acceso_denegado", "host_ajeno"}  # this program, which does not let us ask
+_GUARD_CODES = {"acceso_denegado", "host_ajeno", "sin_credenciales"}  # this program, which does not let us ask
 _TRY_OUT = "Es para probar: no guarda los mensajes que esperan si se apaga y no se ha de abrir a la red."
 _INSTALL = "Instale mosquitto (sudo apt install mosquitto), o ponga un broker propio en MQTT_BROKER_URL."
 

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from app import contrasenas
-from app.contrasenas import HASHERS, NICE, WAITING, Contrasenas, check_rules, common
+from app.contrasenas import HASHERS, NICE, REST, WAITING, Contrasenas, check_rules, common
 from app.domain.errors import ContrasenasOcupadas, DatosInvalidos
 
 CLAVE = "tres palabras sueltas"
@@ -52,7 +51,7 @@ def test_hashing_is_nicer_than_the_rest_and_the_rest_stays_as_it_was():
         seen.append((threading.current_thread().name, os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
 
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    contrasenas._in_own_thread(look)
+    Contrasenas()._run(look)
     assert seen == [("argon2", min(19, before + NICE) if before else NICE)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
@@ -83,6 +82,21 @@ def test_no_more_than_so_many_run_and_wait():
         thread.join(10)
     assert most == HASHERS
     assert made.hash(CLAVE)
+
+
+def test_a_place_rests_after_a_hash_for_longer_than_it_took():
+    made = Contrasenas(hashers=1)
+    took = []
+
+    def job():
+        began = time.thread_time()
+        while time.thread_time() - began < 0.05:
+            pass
+        took.append(time.monotonic())
+
+    made._run(job)
+    made._run(job)
+    assert took[1] - took[0] >= 0.05 * (1 + REST)
 
 
 @pytest.mark.parametrize(
