@@ -85,6 +85,15 @@ def resolver(uow: UnitOfWork, clave: str) -> None:
         )
 
 
+def desligar(uow: UnitOfWork, clave: str) -> None:
+    """Whoever told the open notice of ``clave`` is no more: it stays for people to see to, and what is told under the
+    same key from now on is another one."""
+    raw(uow.conn).execute(
+        "UPDATE aviso SET clave = substr(clave, 1, ?) || '#' || id WHERE clave = ? AND estado != ?",
+        (MAX_CLAVE - 20, clave[:MAX_CLAVE], RESUELTO),
+    )
+
+
 def marcar_visto(uow: UnitOfWork, aviso_id: int) -> Aviso:
     """Somebody read it; a notice that is over stays so.
 

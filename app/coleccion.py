@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flask import Blueprint, Response, request
 
 from app.domain.dispositivo import dump_object
+from app.domain.valores import COTAS_AMPLIAS
 from app.peticionario import cause_of
 from app.routes import body, json_response
 
@@ -69,7 +70,7 @@ class _Puertas:
             return json_response(dump_object(self._c.obtener(conn, item_id).as_object()))
 
     def crear(self) -> Response:
-        parsed = self._c.parse(body())
+        parsed = self._c.parse(body(COTAS_AMPLIAS))
         with self._db.unit_of_work(cause_of(request)) as uow:
             made = self._c.crear(uow, *parsed)
         answer = json_response(dump_object(made.as_object()), 201)
@@ -77,7 +78,7 @@ class _Puertas:
         return answer
 
     def cambiar(self, item_id: int) -> Response:
-        parsed = self._c.parse(body())
+        parsed = self._c.parse(body(COTAS_AMPLIAS))
         with self._db.unit_of_work(cause_of(request)) as uow:
             made = self._c.cambiar(uow, item_id, *parsed)
         return json_response(dump_object(made.as_object()))

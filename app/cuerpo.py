@@ -10,7 +10,7 @@ import json
 from typing import Any, NoReturn
 
 from app.domain.errors import DatosInvalidos, ErrorCampo
-from app.domain.valores import ValorInvalido, check_json
+from app.domain.valores import COTAS, Cotas, ValorInvalido, check_json
 from app.problems import Problem, ProblemError
 
 BAD_JSON = "Datos JSON inválidos o faltantes"
@@ -19,7 +19,9 @@ MAX_INT_DIGITS = 1000
 """A longer number is an attack on the parser (its cost grows with the square), not a value out of range."""
 
 
-def read_json_object(data: bytes, *, content_type: str | None, content_encoding: str | None = None) -> dict[str, Any]:
+def read_json_object(
+    data: bytes, *, content_type: str | None, content_encoding: str | None = None, cotas: Cotas = COTAS
+) -> dict[str, Any]:
     """The object in a request's body.
 
     Raises:
@@ -34,7 +36,7 @@ def read_json_object(data: bytes, *, content_type: str | None, content_encoding:
     if not isinstance(value, dict):
         raise DatosInvalidos([ErrorCampo("", "el cuerpo debe ser un objeto JSON ({...})")])
     try:
-        check_json(value)
+        check_json(value, cotas)
     except ValorInvalido as error:
         raise DatosInvalidos([ErrorCampo(_safe(error.ruta), error.motivo)]) from None
     return value

@@ -12,7 +12,8 @@ from app.domain.errors import RecursoNotFound
 from app.domain.peticiones import Cambios
 from app.reglas import Accion, Regla
 
-BUCLE = "regla_en_bucle"
+MAX_CONTADOS = 20
+"""Failures that a notice tells one by one: it has to fit through the doors of others."""
 
 
 def disparar(
@@ -34,10 +35,12 @@ def disparar(
     if failed:
         texto = f"La regla «{regla.nombre}» se cumplió, pero no todo se pudo pedir: {failed[0]['error']}"
         avisos.avisar(
-            uow, tipo="regla_fallida", clave=f"regla_fallida:{regla.id}", gravedad="advertencia", texto=texto,
-            datos={"regla": regla.id, "resultados": failed},
+            uow, tipo=reglas.FALLIDA, clave=f"{reglas.FALLIDA}:{regla.id}", gravedad="advertencia", texto=texto,
+            datos={"regla": regla.id, "fallos": len(failed), "resultados": failed[:MAX_CONTADOS]},
         )  # fmt: skip
-    avisos.resolver(uow, f"{BUCLE}:{regla.id}")
+    else:
+        avisos.resolver(uow, f"{reglas.FALLIDA}:{regla.id}")
+    avisos.resolver(uow, f"{reglas.EN_BUCLE}:{regla.id}")
     reglas.contar_disparo(uow, regla, detalle, results)
     return {r["dispositivo_id"] for r in results if r.get("orden") is not None}
 
@@ -50,16 +53,15 @@ def eslabon(regla: Regla) -> str:
 def omitir(uow: UnitOfWork, regla: Regla, motivo: str) -> None:
     """Tell that a rule was met and not carried out, because it would never end."""
     texto = f"La regla «{regla.nombre}» se cumplió y no se ejecutó: {motivo}"
-    avisos.avisar(
-        uow, tipo=BUCLE, clave=f"{BUCLE}:{regla.id}", gravedad="grave", texto=texto, datos={"regla": regla.id}
-    )
+    clave = f"{reglas.EN_BUCLE}:{regla.id}"
+    avisos.avisar(uow, tipo=reglas.EN_BUCLE, clave=clave, gravedad="grave", texto=texto, datos={"regla": regla.id})
 
 
 def cesar(uow: UnitOfWork, regla: Regla) -> None:
     """A rule is not met any more: its notices that end by themselves are over."""
     for n, accion in enumerate(regla.acciones):
         if accion["tipo"] == "aviso" and accion.get("se_resuelve"):
-            avisos.resolver(uow, _clave(regla, n))
+            avisos.resolver(uow, reglas.clave_aviso(regla.id, n))
 
 
 def _do(
@@ -67,9 +69,14 @@ def _do(
 ) -> list[dict[str, Any]]:
     if accion["tipo"] == "aviso":
         avisos.avisar(
-            uow, tipo="regla", clave=_clave(regla, n), texto=accion["texto"], gravedad=accion.get("gravedad") or "info",
-            dispositivo=acerca, datos={"regla": regla.id, "nombre": regla.nombre, "detalle": detalle},
-        )  # fmt: skip
+            uow,
+            tipo="regla",
+            clave=reglas.clave_aviso(regla.id, n),
+            texto=accion["texto"],
+            gravedad=accion.get("gravedad") or "info",
+            dispositivo=acerca,
+            datos={"regla": regla.id, "nombre": regla.nombre, "detalle": detalle},
+        )
         return [{"tipo": "aviso", "texto": accion["texto"]}]
     if accion["tipo"] == "orden":
         asked = [(accion["dispositivo_id"], Cambios(configuracion=accion["configuracion"]))]
@@ -78,7 +85,3 @@ def _do(
         return [{"tipo": "escena", **r.as_object()} for r in escenas.aplicar(uow, accion["escena_id"])]
     except RecursoNotFound:
         return [{"tipo": "escena", "escena_id": accion["escena_id"], "error": "No existe esa escena"}]
-
-
-def _clave(regla: Regla, n: int) -> str:
-    return f"regla:{regla.id}:{n}"

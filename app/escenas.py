@@ -105,7 +105,7 @@ def borrar(uow: UnitOfWork, escena_id: int) -> None:
 
 
 def aplicar(uow: UnitOfWork, escena_id: int) -> list[masivo.Resultado]:
-    """Ask each device for what the scene says; the changes keep who asked, and the scene as their cause.
+    """Ask each device for what the scene says; the changes keep who or which rule asked, and the scene as cause.
 
     Raises:
         RecursoNotFound: no scene has that id.
@@ -113,7 +113,13 @@ def aplicar(uow: UnitOfWork, escena_id: int) -> list[masivo.Resultado]:
     found = obtener(uow.conn, escena_id)
     asked = uow.causa
     uow.causa = Causa(
-        "escena", asked.quien, asked.desde, found.id, found.nombre, cadena=(*asked.cadena, f"escena {found.id}")
+        "escena",
+        asked.quien,
+        asked.desde,
+        found.id,
+        found.nombre,
+        asked.nombre if asked.tipo == "regla" else None,
+        cadena=(*asked.cadena, f"escena {found.id}"),
     )
     try:
         changes = [(a["dispositivo_id"], Cambios(configuracion=a["configuracion"])) for a in found.acciones]

@@ -99,6 +99,9 @@ class Mensajero:
             self._puerta.enviar(aviso.as_object(serial), f"{aviso.id}-{aviso.secuencia}", house)
         except Fallo as error:
             return self._failed(aviso, error)
+        except Exception:  # given up in its time as any other, so that it cannot bar the way of the next
+            log.exception("sending a notice through %s failed", self.nombre)
+            return self._failed(aviso, Fallo("fallo inesperado; véase el registro"))
         self._done(aviso, abandonado=False)
         self._fault = None
         return 0.0

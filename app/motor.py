@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app import casa, disparo, dispositivos, reglas
 from app.clock import Clock
-from app.db import Database
+from app.db import Database, UnitOfWork
 from app.domain.causa import Causa
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.errors import DomainError
 from app.domain.events import DeviceUpdated, Event, Suceso
+from app.domain.horario_tipos import Casa
 from app.domain.regla import MAX_CADENA
 from app.regla_viva import ReglaViva
+from app.reglas import Regla
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class Motor:
         self._queue: deque[tuple[Dispositivo, Cadena]] = deque()
         self._lock = threading.Lock()
         self._reload = True
+        self._started = False
         self._inherited: dict[int, tuple[Cadena, float]] = {}
         self._acting: Cadena = ()
         self._ident = 0
@@ -134,17 +137,17 @@ class Motor:
         """
         self._ident = threading.get_ident()
         now = self._now()
-        for viva in list(self._vivas.values()):
-            self._act(viva)
+        self._act_all(self._vivas.values())
         self._follow(now)
         with self._lock:
             reload, self._reload = self._reload, False
         if reload:
             self._load(now)
         if now >= self._due:
-            for viva in list(self._vivas.values()):
+            for viva in self._vivas.values():
                 viva.mirar_hora(now)
                 self._decide(viva, now, viva.origen)
+            self._act_all(self._vivas.values())
         if self._clock.monotonic() - self._saved >= SAVE_S:
             self.guardar()
         return self._wait(now)
@@ -188,24 +191,34 @@ class Motor:
             with self._db.reader() as conn:
                 found = reglas.activas(conn)
                 house = casa.leer(conn, self._db.casa).casa
+            vivas = [viva for regla in found if (viva := self._alive(regla, house)) is not None]
             # Noted by the bus from here on, so that nothing falls between this and what is read next.
-            self._watched = frozenset(i for regla in found for _, i in reglas.dispositivos_de(regla.condicion))
+            self._watched = frozenset(i for viva in vivas for i in viva.dispositivos)
             with self._db.reader() as conn:
                 world = dispositivos.by_ids(conn, self._watched)
         except BaseException:
             self._reload = True
             raise
-        old, self._vivas, self._of_device = self._vivas, {}, defaultdict(list)
+        self._vivas, self._of_device = {viva.regla.id: viva for viva in vivas}, defaultdict(list)
         # One that was watched before stands where the queue has brought it: the rest of the queue takes it further.
         self._world = {i: self._world.get(i, d) for i, d in world.items()}
-        for regla in found:
-            viva = ReglaViva(regla, house, old.get(regla.id))
-            self._vivas[regla.id] = viva
+        for viva in vivas:
             for device_id in viva.dispositivos:
                 self._of_device[device_id].append(viva)
-                viva.oir(self._world[device_id], load_object(self._world[device_id].parametros_json), now)
+                viva.empezar(device_id, self._world.get(device_id), now, arranque=not self._started)
             viva.mirar_hora(now)
             self._decide(viva, now, ())
+        self._started = True
+        self._act_all(vivas)
+
+    def _alive(self, regla: Regla, house: Casa) -> ReglaViva | None:
+        """The rule as it is followed; one that cannot be must not stop the others."""
+        try:
+            return ReglaViva(regla, house, self._vivas.get(regla.id))
+        except Exception:
+            log.exception("rule %s could not be read", regla.id)
+            self._counts["fallos"] += 1
+            return None
 
     def _hear(self, d: Dispositivo, cadena: Cadena, now: float) -> None:
         known = self._world.get(d.id)
@@ -214,10 +227,12 @@ class Motor:
         self._world[d.id] = d
         parametros = load_object(d.parametros_json)
         cadena = cadena or self._of_old(d.id)
-        for viva in self._of_device.get(d.id, ()):
+        hearing = self._of_device.get(d.id, ())
+        for viva in hearing:
             if viva.oir(d, parametros, now):
                 viva.origen = cadena
             self._decide(viva, now, cadena)
+        self._act_all(hearing)
 
     def _of_old(self, device_id: int) -> Cadena:
         cadena, until = self._inherited.get(device_id, ((), 0.0))
@@ -228,31 +243,27 @@ class Motor:
 
     def _decide(self, viva: ReglaViva, now: float, cadena: Cadena) -> None:
         self._due = min(self._due, viva.proxima(now))
-        if viva.decidir(now, cadena):
-            self._act(viva)
+        viva.decidir(now, cadena)
 
     # --- acting -------------------------------------------------------------------------------------------------------
 
+    def _act_all(self, vivas: Iterable[ReglaViva]) -> None:
+        """Carry out what these owe. Only once all of them have seen the same: a database that is locked meanwhile makes
+        some late, and none blind."""
+        for viva in list(vivas):
+            if viva.fuego is not None or viva.cese:
+                self._act(viva)
+
     def _act(self, viva: ReglaViva) -> None:
         """Carry out what a rule owes; a fault of ours must not stop the other rules."""
-        if viva.fuego is None and not viva.cese:
-            return
+        motivo = None if viva.fuego is None else self._loop(viva)
+        fired, asked = viva.fuego is not None and motivo is None, set[int]()
         try:
             with self._db.unit_of_work(Causa("regla", id=viva.regla.id, nombre=viva.regla.nombre)) as uow:
-                fired, asked = False, set[int]()
-                if viva.fuego is not None:
-                    self._acting = (*viva.fuego, disparo.eslabon(viva.regla))
-                    motivo = self._loop(viva)
-                    if motivo is None:
-                        fired = True
-                        about = self._world.get(viva.dispositivos[0]) if len(viva.dispositivos) == 1 else None
-                        detalle = viva.detalle(self._world)
-                        asked = disparo.disparar(uow, viva.regla, detalle=detalle, cadena=viva.fuego, acerca=about)
-                    elif viva.avisa(self._clock.monotonic(), VENTANA_S):
-                        disparo.omitir(uow, viva.regla, motivo)
-                if viva.cese:
-                    disparo.cesar(uow, viva.regla)
-                reglas.recordar(uow, viva.regla, viva.memoria(hecho=True), disparada=fired)
+                if reglas.recordar(uow, viva.regla, viva.memoria(hecho=True), disparada=fired):
+                    asked = self._carry_out(uow, viva, motivo)
+                else:  # switched off, changed or deleted meanwhile: nobody wants it any more
+                    viva.fuego = None
         except DomainError:
             raise
         except Exception:
@@ -269,6 +280,21 @@ class Motor:
         until = self._clock.monotonic() + HEREDA_S
         self._inherited.update(dict.fromkeys(asked, (cadena, until)))
         viva.hecho()
+
+    def _carry_out(self, uow: UnitOfWork, viva: ReglaViva, motivo: str | None) -> set[int]:
+        """What is owed, in the unit that remembers it as done; the ids of the devices that were asked for something."""
+        asked = set[int]()
+        if viva.fuego is not None:
+            self._acting = (*viva.fuego, disparo.eslabon(viva.regla))
+            if motivo is None:
+                about = self._world.get(viva.dispositivos[0]) if len(viva.dispositivos) == 1 else None
+                detalle = viva.detalle(self._world)
+                asked = disparo.disparar(uow, viva.regla, detalle=detalle, cadena=viva.fuego, acerca=about)
+            elif viva.avisa(self._clock.monotonic(), VENTANA_S):
+                disparo.omitir(uow, viva.regla, motivo)
+        if viva.cese:
+            disparo.cesar(uow, viva.regla)
+        return asked
 
     def _loop(self, viva: ReglaViva) -> str | None:
         """Why a rule must not be carried out now: it would never end."""

@@ -80,7 +80,8 @@ OPERACIONES_ESCENAS: tuple[Operacion, ...] = (
         "Escenas",
         "Pedir lo mismo a muchos",
         "El mismo cambio para hasta 200 dispositivos: unos, los de una habitación o los de un grupo. Lo que falla en "
-        "uno no estorba a los demás; cada uno responde de lo suyo: `creada` con su orden, `sin_cambio` o `error`.",
+        "uno no estorba a los demás; cada uno responde de lo suyo: `creada` con su orden, `sin_cambio` o `error`. "
+        "Lo que no se puede cambiar se nombra en `ignorados`.",
         (_APLICADA,),
         cuerpo=CuerpoOrdenes,
         ejemplo={"dispositivos": [1], "cambios": {"encendido": False}},
@@ -112,5 +113,10 @@ ESQUEMAS_ESCENAS: dict[str, dict[str, Any]] = {
             "aplicada_en": {"type": ["string", "null"], "format": "date-time"},
         }
     ),
-    "Resultados": objeto({"resultados": {"type": "array", "items": _RESULTADO}, "errores": INT}),
+    "Resultados": {
+        "allOf": [
+            objeto({"resultados": {"type": "array", "items": _RESULTADO}, "errores": INT}),
+            objeto({"ignorados": {"type": "array", "items": STR}}, required=False),
+        ]
+    },
 }

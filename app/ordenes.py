@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from app.avisos import avisar, resolver
 from app.clock import iso_z
@@ -198,14 +198,20 @@ def pagina(conn: Connection, device_id: int, *, estado: str | None, page: int, p
 
 def vencidas(uow: UnitOfWork, limit: int) -> list[Orden]:
     """Open orders whose time is over, soonest first, at most ``limit``; those from the future count as such."""
-    query = _OPEN.where((orden.c.expira_en <= iso_z(uow.now)) | (orden.c.creada_en > iso_z(uow.now + CLOCK_SLACK)))
-    return [Orden(*row) for row in uow.conn.execute(query.order_by(orden.c.expira_en, orden.c.id).limit(limit))]
+    query = _OPEN.where(_over(uow.now)).order_by(orden.c.expira_en, orden.c.id).limit(limit)
+    return [Orden(*row) for row in uow.conn.execute(query)]
 
 
-def proxima(conn: Connection) -> str | None:
-    """When the next open order expires."""
+def proxima(conn: Connection, now: datetime) -> str | None:
+    """When the next open order expires; ``now`` when the time of one is over."""
+    if conn.execute(select(orden.c.id).where(orden.c.cerrada_en.is_(None), _over(now)).limit(1)).first():
+        return iso_z(now)
     found: str | None = conn.execute(select(func.min(orden.c.expira_en)).where(orden.c.cerrada_en.is_(None))).scalar()
     return found
+
+
+def _over(now: datetime) -> ColumnElement[bool]:
+    return (orden.c.expira_en <= iso_z(now)) | (orden.c.creada_en > iso_z(now + CLOCK_SLACK))
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

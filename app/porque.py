@@ -50,12 +50,7 @@ def porque(conn: Connection, device_id: int, *, ahora: datetime, defecto: Casa, 
 
 def _fact(conn: Connection, device: Dispositivo) -> Hecho | None:
     """The row that made the state what it is, and the order behind it; None when it is not kept."""
-    row = None
-    if device.estado_en is not None:
-        row = _change(historial.escritas_en(conn, device.id, device.estado_en), device.estado, whole=True)
-    if row is None:
-        rows = historial.pagina(conn, device.id, page=1, per_page=ROWS).data
-        row = _change(rows, device.estado, whole=len(rows) < ROWS)
+    row = _row(conn, device)
     if row is None or row.timestamp is None:
         return None
     causa = load_object(row.causa_json)
@@ -64,6 +59,17 @@ def _fact(conn: Connection, device: Dispositivo) -> Hecho | None:
     else:  # made in the very unit of work that wrote the row
         orders = ordenes.creadas_en(conn, device.id, row.timestamp)
     return Hecho(row.timestamp, causa, _switching(orders))
+
+
+def _row(conn: Connection, device: Dispositivo) -> FilaLog | None:
+    if device.estado_en is not None:
+        row = _change(historial.escritas_en(conn, device.id, device.estado_en), device.estado, whole=True)
+        if row is not None:
+            return row
+    rows = historial.pagina(conn, device.id, page=1, per_page=ROWS).data
+    # A run of rows may begin before the state did: a device says what it likes while a wish rules.
+    then = [r for r in rows if r.timestamp == device.estado_en]
+    return _change(then, device.estado, whole=True) or _change(rows, device.estado, whole=len(rows) < ROWS)
 
 
 def _switching(orders: Sequence[Orden]) -> dict[str, Any] | None:

@@ -7,9 +7,11 @@ import hmac
 import http.client
 import importlib
 import importlib.util
+import io
 import logging
+import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ from app.domain.aviso import APPRISE, PUERTAS, RESUELTO, WEBHOOK
 from app.domain.dispositivo import dump_object
 
 TIMEOUT_S = 10.0
+"""For the connection, and again for the headers of the answer."""
+MAX_MOTIVO = 200
 REFUSED_FOR_GOOD = frozenset({400, 410, 413, 415, 422})
 """What the receiver will not take however often it is sent; anything else may be mended, and is tried again."""
 SIGNATURE = "X-IoT-Firma"
@@ -72,11 +76,13 @@ class Webhook:
             connection = self._connection()
             try:
                 connection.request("POST", path, body, headers)
-                status = connection.getresponse().status
+                end = self._clock.monotonic() + TIMEOUT_S
+                connection.sock = _Hasty(connection.sock, lambda: end - self._clock.monotonic())
+                status = connection.getresponse().status  # what comes after the headers is not read
             finally:
                 connection.close()
-        except (OSError, http.client.HTTPException) as error:
-            raise Fallo(f"no se pudo llegar: {str(error) or type(error).__name__}") from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Fallo(f"no se pudo llegar: {_words(error)}") from None
         if not 200 <= status < 300:
             raise Fallo(f"respondió {status}", definitivo=status in REFUSED_FOR_GOOD)
 
@@ -87,6 +93,42 @@ class Webhook:
                 host, self._url.port, timeout=TIMEOUT_S, context=ssl.create_default_context()
             )
         return http.client.HTTPConnection(host, self._url.port, timeout=TIMEOUT_S)
+
+
+class _Hasty:
+    """What http.client needs of a socket to read an answer; reading ends after ``left`` seconds, however little comes
+    at a time: the timeout of a socket is of each piece."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self._sock, self._left = sock, left
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Pieces(self._sock, self._left))
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+class _Pieces(io.RawIOBase):
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self._sock, self._left = sock, left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._left()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._sock.recv_into(buffer)
+
+
+def _words(error: Exception) -> str:
+    """For people. Bounded, as it may quote what the other side said; without the address, which may hold a secret."""
+    if isinstance(error, ValueError | http.client.InvalidURL) and not isinstance(error, OSError):
+        return "la dirección no es válida"
+    return repr(str(error))[1 : MAX_MOTIVO + 1].rstrip("'\"") or type(error).__name__
 
 
 def firma(secreto: bytes, t: int, body: bytes) -> str:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from app.domain.conectividad import LOST, umbral
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.horario import Plan, compilar
 from app.domain.horario_tipos import Casa
-from app.domain.regla import decidir, describir, hojas_de, leer, nivel, plazo
+from app.domain.regla import Hoja, decidir, describir, hojas_de, leer, nivel, plazo
 from app.domain.regla_hoja import MemoriaHoja, seguir
 from app.domain.reloj import puesto
 from app.reglas import Regla
@@ -49,14 +50,35 @@ class ReglaViva:
             self.fuego, self.cese, self.origen = old.fuego, old.cese, old.origen
             self.disparos, self._told, self.sucia = old.disparos, old._told, old.sucia
 
+    def empezar(self, device_id: int, d: Dispositivo | None, now: float, *, arranque: bool) -> None:
+        """What a device was when the following of it began; of one that is not there nothing is known.
+
+        ``arranque``: the program has just started. What the device said last may have ended long before, so of one that
+        has been silent for longer than it ever should be, what must last is not known until it speaks.
+        """
+        parametros = {} if d is None else load_object(d.parametros_json)
+        silent = _silent_since(d, now) if arranque else None
+        for hoja in self._hojas:
+            if hoja.dispositivo_id != device_id:
+                continue
+            if d is None:
+                self._follow(hoja.n, None, now)
+            elif silent is not None and hoja.durante_s and hoja.tipo != "conectividad":
+                self._follow(hoja.n, None, silent)
+            else:
+                self._look(hoja, d, parametros, now)
+
     def oir(self, d: Dispositivo, parametros: Mapping[str, Any], now: float) -> bool:
         """What a device is now; True when a leaf sees something else than before."""
         changed = False
         for hoja in self._hojas:
             if hoja.dispositivo_id == d.id:
-                antes = self._memorias[hoja.n].valor
-                changed |= self._follow(hoja.n, nivel(hoja, d.estado, d.conectividad, parametros, antes=antes), now)
+                changed |= self._look(hoja, d, parametros, now)
         return changed
+
+    def _look(self, hoja: Hoja, d: Dispositivo, parametros: Mapping[str, Any], now: float) -> bool:
+        antes = self._memorias[hoja.n].valor
+        return self._follow(hoja.n, nivel(hoja, d.estado, d.conectividad, parametros, antes=antes), now)
 
     def mirar_hora(self, now: float) -> None:
         """What the time of day is now."""
@@ -70,17 +92,16 @@ class ReglaViva:
             if coming is not None:
                 self._frontera = min(self._frontera, coming.instante.timestamp())
 
-    def decidir(self, now: float, cadena: tuple[str, ...]) -> bool:
-        """Whether something is to be done now: it became met, under this chain, or ceased to be."""
+    def decidir(self, now: float, cadena: tuple[str, ...]) -> None:
+        """What is to be done now: it became met, under this chain, or ceased to be."""
         met = decidir(self._nodo, self._memorias, now)
         if met is None or met is self._cumplida:
-            return False
+            return
         self._cumplida, self.sucia = met, True
         if met:
             self.fuego = cadena
         else:
             self.cese = any(a.get("se_resuelve") for a in self.regla.acciones)
-        return True
 
     def proxima(self, now: float) -> float:
         """When time alone may change something."""
@@ -115,11 +136,11 @@ class ReglaViva:
         return True
 
     def memoria(self, *, hecho: bool = False) -> dict[str, Any]:
-        """What must be known after a restart. One that still owes something is kept as not met, unless ``hecho``: this
-        is kept together with the doing."""
-        owed = self.fuego is not None and not hecho
+        """What must be known after a restart. One that still owes something is kept as it was before it did, unless
+        ``hecho``: this is kept together with the doing."""
+        met = self._cumplida if hecho or self.fuego is None else False
         leaves = [[m.valor, m.desde, m.incierta] for m in self._memorias]
-        return {"cumplida": self._cumplida and not owed, "hojas": leaves}
+        return {"cumplida": met or (self.cese and self.fuego is None and not hecho), "hojas": leaves}
 
     def hecho(self) -> None:
         """What it owed is done, and its memory is kept."""
@@ -133,6 +154,12 @@ class ReglaViva:
         self._memorias[n] = despues
         self.sucia = True
         return True
+
+
+def _silent_since(d: Dispositivo | None, now: float) -> float | None:
+    """Since when a device has been silent, when that is for so long that it would count as lost."""
+    heard = None if d is None or d.visto_en is None else datetime.fromisoformat(d.visto_en).timestamp()
+    return heard if d is not None and heard is not None and now - heard >= LOST * umbral(d) else None
 
 
 def _load(memoria_json: str, count: int) -> tuple[bool, list[MemoriaHoja]]:

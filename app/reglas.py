@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from app import nombrados
+from app import avisos, nombrados
 from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
 from app.dispositivos import conocidos
@@ -20,6 +20,8 @@ from app.models import escena, regla
 
 MAX_REGLAS = 200
 SUCESO, DISPARADA = "regla", "disparada"
+EN_BUCLE, FALLIDA = "regla_en_bucle", "regla_fallida"
+"""Kinds of notices of a rule that is not, or not wholly, carried out."""
 Accion = Mapping[str, Any]
 
 
@@ -103,20 +105,25 @@ def cambiar(
     nombrados.renombrar(uow.conn, regla, nombre, regla_id)
     text = _definition(uow.conn, condicion, acciones)
     values: dict[str, Any] = {"nombre": nombre, "activa": activa, "definicion": text}
-    if antes.condicion != load_object(text)["condicion"] or not (activa and antes.activa):
+    anew = antes.condicion != load_object(text)["condicion"] or not (activa and antes.activa)
+    if anew:
         values["memoria"] = "{}"
+    _release(uow, antes, acciones, anew=anew)
     uow.conn.execute(update(regla).where(regla.c.id == regla_id).values(values))
     return _told(uow, obtener(uow.conn, regla_id), "cambiada")
 
 
 def borrar(uow: UnitOfWork, regla_id: int) -> None:
-    """Forget a rule; what it asked for stays asked for.
+    """Forget a rule; what it asked for stays asked for, and its notices stay but for those that it would have ended.
 
     Raises:
         RecursoNotFound: there is none of that id.
     """
     found = obtener(uow.conn, regla_id)
     nombrados.quitar(uow, regla, regla_id)
+    _release(uow, found, [], anew=True)
+    for tipo in (EN_BUCLE, FALLIDA):
+        avisos.resolver(uow, f"{tipo}:{regla_id}")
     _told(uow, found, "borrada")
 
 
@@ -126,13 +133,14 @@ def activas(conn: Connection) -> list[Regla]:
     return [Regla(*row) for row in conn.execute(query)]
 
 
-def recordar(uow: UnitOfWork, found: Regla, memoria: Mapping[str, Any], *, disparada: bool = False) -> None:
-    """Keep what the engine knows; not of a rule that was changed meanwhile, which starts anew."""
+def recordar(uow: UnitOfWork, found: Regla, memoria: Mapping[str, Any], *, disparada: bool = False) -> bool:
+    """Keep what the engine knows; False of a rule that was switched off, changed or deleted meanwhile, of which nothing
+    is kept."""
     values: dict[str, Any] = {"memoria": json.dumps(memoria, separators=(",", ":"))}
     if disparada:
         values |= {"disparos": regla.c.disparos + 1, "disparada_en": iso_z(uow.now)}
     same = (regla.c.id == found.id, regla.c.definicion == found.definicion_json, regla.c.activa)
-    uow.conn.execute(update(regla).where(*same).values(values))
+    return uow.conn.execute(update(regla).where(*same).values(values)).rowcount > 0
 
 
 def contar_disparo(uow: UnitOfWork, found: Regla, detalle: str, resultados: Sequence[Mapping[str, Any]]) -> None:
@@ -151,6 +159,24 @@ def dispositivos_de(condicion: Mapping[str, Any], campo: str = "condicion") -> l
     if joined == "no":
         return dispositivos_de(parts, f"{campo}.no")
     return [found for n, part in enumerate(parts) for found in dispositivos_de(part, f"{campo}.{joined}[{n}]")]
+
+
+def clave_aviso(regla_id: int, n: int) -> str:
+    """The key of the notice of a rule's ``n``-th action."""
+    return f"regla:{regla_id}:{n}"
+
+
+def _release(uow: UnitOfWork, antes: Regla, quedan: Sequence[Accion], *, anew: bool) -> None:
+    """What becomes of the open notices of a rule that is laid anew, or of actions that are no more: nobody will end
+    those that end by themselves, so they are over; the others stay for people, and no later one is taken for them."""
+    for n, accion in enumerate(antes.acciones):
+        stays = [accion] == list(quedan[n : n + 1])
+        if accion["tipo"] != "aviso" or (stays and not anew):
+            continue
+        if accion.get("se_resuelve"):
+            avisos.resolver(uow, clave_aviso(antes.id, n))
+        elif not stays:
+            avisos.desligar(uow, clave_aviso(antes.id, n))
 
 
 def _told(uow: UnitOfWork, found: Regla, cambio: str) -> Regla:

@@ -10,7 +10,7 @@ from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert
 from app.dispositivos import announce, blank, insert_new, stamped
 from app.domain.causa import Causa
-from app.domain.conectividad import DESCONOCIDO, EN_LINEA, SENAL, aprender, esperado
+from app.domain.conectividad import DESCONOCIDO, EN_LINEA, SENAL, YOUNG, aprender, esperado
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.events import CambioDeseada
 from app.domain.reporte import SHARED_TOPIC, Efecto, Reporte, effect
@@ -35,7 +35,7 @@ def apply_reportes(
         serial = reporte.serial_number
         antes = known[serial]
         efecto = effect(antes, reporte, uow.now, grace)
-        despues = _after(antes, reporte, efecto, now)
+        despues = _after(antes, reporte, efecto, now, first=serial in fresh)
         known[serial] = despues
         said = despues.estado if reporte.estado is None else estado_of(reporte.estado)
         logs.append((despues.id, said, despues.parametros_json, _cause(efecto)))
@@ -60,13 +60,14 @@ def _seconds(before: str, now: str) -> float:
     return (datetime.fromisoformat(now) - datetime.fromisoformat(before)).total_seconds()
 
 
-def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str) -> Dispositivo:
+def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str, *, first: bool) -> Dispositivo:
     d = antes
     followed = efecto.configuracion_cambiada
     deseada = max(d.deseada_version, 1) if followed else d.deseada_version
     appears = d.conectividad == DESCONOCIDO and not reporte.retenido
-    cadencia = d.cadencia_s if d.visto_en is None else aprender(d.cadencia_s, _seconds(d.visto_en, now))
-    first = d.visto_en is None and d.actualizado_en == now and d.version == 1
+    cadencia = d.cadencia_s
+    if d.visto_en is not None:
+        cadencia = aprender(cadencia, _seconds(d.visto_en, now), young=d.version < YOUNG)
     return Dispositivo(
         d.id,
         d.serial_number,
@@ -81,7 +82,7 @@ def _after(antes: Dispositivo, reporte: Reporte, efecto: Efecto, now: str) -> Di
         d.version if first else d.version + 1,
         d.creado_en,
         now,
-        now,
+        d.visto_en if reporte.retenido else now,
         deseada,
         min(d.deseada_confirmada, deseada - 1) if followed else d.deseada_confirmada,
         efecto.estado_reportado,

@@ -13,6 +13,7 @@ from app.cuerpo import read_json_object
 from app.domain.dispositivo import dump_object
 from app.domain.errors import VersionConflict
 from app.domain.porque import IDIOMAS
+from app.domain.valores import COTAS, Cotas
 from app.peticionario import cause_of, peer_of
 from app.porque import porque
 from app.representacion import device_json
@@ -193,12 +194,13 @@ def _remarks(uow: UnitOfWork, device: Dispositivo, sent: Mapping[str, Any] | Non
     return f',"avisos":{json.dumps(found, ensure_ascii=False, separators=(",", ":"))}' if found else ""
 
 
-def body() -> dict[str, Any]:
+def body(cotas: Cotas = COTAS) -> dict[str, Any]:
     """The object in the request's body."""
     return read_json_object(
         request.get_data(cache=False),
         content_type=request.headers.get("Content-Type"),
         content_encoding=request.headers.get("Content-Encoding"),
+        cotas=cotas,
     )
 
 

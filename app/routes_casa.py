@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from app import casa
 from app.domain.dispositivo import dump_object
+from app.domain.valores import COTAS_AMPLIAS
 from app.peticionario import cause_of
 from app.routes import body, json_response
 from app.schemas_horario import parse_casa
@@ -34,7 +35,7 @@ class _Routes:
             return json_response(dump_object(casa.leer(conn, self._db.casa).as_object()))
 
     def cambiar_casa(self) -> Response:
-        cambios = parse_casa(body())
+        cambios = parse_casa(body(COTAS_AMPLIAS))
         with self._db.unit_of_work(cause_of(request)) as uow:
             hogar = casa.cambiar(uow, cambios)
         return json_response(dump_object(hogar.as_object()))

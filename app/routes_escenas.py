@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from app import escenas, grupos, habitaciones, masivo
 from app.coleccion import Coleccion, puertas
 from app.domain.dispositivo import dump_object
+from app.domain.valores import COTAS_AMPLIAS
 from app.peticionario import cause_of
 from app.routes import body, json_response
 from app.schemas_escenas import parse_escena, parse_grupo, parse_habitacion, parse_ordenes
@@ -47,12 +48,13 @@ class _Routes:
             return _results(escenas.aplicar(uow, escena_id))
 
     def ordenar(self) -> Response:
-        destino, cambios = parse_ordenes(body())
+        destino, cambios, ignorados = parse_ordenes(body(COTAS_AMPLIAS))
         with self._db.unit_of_work(cause_of(request)) as uow:
-            return _results(masivo.aplicar(uow, [(i, cambios) for i in masivo.alcanzados(uow.conn, destino)]))
+            results = masivo.aplicar(uow, [(i, cambios) for i in masivo.alcanzados(uow.conn, destino)])
+        return _results(results, ignorados)
 
 
-def _results(results: list[Resultado]) -> Response:
+def _results(results: list[Resultado], ignorados: tuple[str, ...] = ()) -> Response:
     """200 whatever became of each: every device has its own answer."""
-    failed = sum(r.error is not None for r in results)
-    return json_response(dump_object({"resultados": [r.as_object() for r in results], "errores": failed}))
+    told = {"resultados": [r.as_object() for r in results], "errores": sum(r.error is not None for r in results)}
+    return json_response(dump_object(told | ({"ignorados": list(ignorados)} if ignorados else {})))

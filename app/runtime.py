@@ -121,18 +121,7 @@ class Runtime:
             ajustes.house(settings),
             self._revocations.publish,
         )
-        with self.db.reader() as conn:
-            last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)
-        self.hub = Hub(
-            epoch=secrets.token_hex(4),
-            last=last,
-            history=settings.sse_history_events,
-            ping_s=settings.sse_ping_s,
-            # Never every connection there is: a PUT must find room (RELIABILITY: out of descriptors).
-            max_streams=min(settings.sse_max_streams, max_connections(settings.http_max_connections) * 3 // 4),
-            max_per_address=settings.sse_max_streams_per_address,
-            clock=clock,
-        )
+        self.hub = self._make_hub()
         self._bus.subscribe(self.hub.publish)
         self.programador = Programador(self.db, clock)
         self._bus.subscribe(self.programador.on_events)
@@ -154,6 +143,21 @@ class Runtime:
             Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.autenticador, self.entrada)
         )
         self.server = Server(app, settings, clock, on_stop=self._end_waits)
+
+    def _make_hub(self) -> Hub:
+        settings = self.settings
+        with self.db.reader() as conn:
+            last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)
+        return Hub(
+            epoch=secrets.token_hex(4),
+            last=last,
+            history=settings.sse_history_events,
+            ping_s=settings.sse_ping_s,
+            # Never every connection there is: a PUT must find room (RELIABILITY: out of descriptors).
+            max_streams=min(settings.sse_max_streams, max_connections(settings.http_max_connections) * 3 // 4),
+            max_per_address=settings.sse_max_streams_per_address,
+            clock=self.clock,
+        )
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:
         """Serve until told to stop, then stop everything in order."""

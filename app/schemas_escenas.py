@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.peticiones import Cambios
+from app.domain.valores import ValorInvalido, check_json
 from app.masivo import MAX_DISPOSITIVOS, Destino
-from app.schemas import Configuracion, Nombre, parse_cambios, validated
+from app.schemas import Configuracion, Nombre, another_identity, parse_cambios, validated
 
 DispositivoId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
@@ -86,14 +88,23 @@ def parse_escena(body: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
         DatosInvalidos: a field breaks its rule or is not known.
     """
     model = validated(CuerpoEscena, body)
-    sent = body["acciones"]
-    checked = [parse_cambios({"configuracion": a["configuracion"]}, 0).cambios.configuracion for a in sent]
+    checked = [configuracion_de(a["configuracion"], f"acciones[{n}]") for n, a in enumerate(body["acciones"])]
     pairs = zip(model.acciones, checked, strict=True)
     return model.nombre.strip(), [{"dispositivo_id": a.dispositivo_id, "configuracion": c} for a, c in pairs]
 
 
-def parse_ordenes(body: Mapping[str, Any]) -> tuple[Destino, Cambios]:
-    """Whom the change is for, each device once, and the change.
+def configuracion_de(sent: Mapping[str, Any], campo: str) -> dict[str, Any]:
+    """The configuration of an action, checked as that of a PUT; ``campo``: where in the body it stands.
+
+    Raises:
+        DatosInvalidos: a field breaks its rule.
+    """
+    with _below(campo):
+        return parse_cambios(_as_of_one({"configuracion": sent}), 0).cambios.configuracion or {}
+
+
+def parse_ordenes(body: Mapping[str, Any]) -> tuple[Destino, Cambios, tuple[str, ...]]:
+    """Whom the change is for, each device once, the change, and what of it was sent in vain.
 
     Raises:
         DatosInvalidos: a field breaks its rule or is not known, or not exactly one of DESTINOS is given.
@@ -102,4 +113,26 @@ def parse_ordenes(body: Mapping[str, Any]) -> tuple[Destino, Cambios]:
     if sum(getattr(model, name) is not None for name in DESTINOS) != 1:
         raise DatosInvalidos([ErrorCampo("", f"dé uno, y solo uno, de {', '.join(DESTINOS)}")])
     ids = None if model.dispositivos is None else tuple(dict.fromkeys(model.dispositivos))
-    return Destino(ids, model.habitacion_id, model.grupo_id), parse_cambios(model.cambios, 0).cambios
+    with _below("cambios"):
+        peticion = parse_cambios(_as_of_one(model.cambios), 0)
+        if peticion.serial_number is not None:
+            raise another_identity("serial_number")
+    return Destino(ids, model.habitacion_id, model.grupo_id), peticion.cambios, peticion.ignorados
+
+
+def _as_of_one(cambios: dict[str, Any]) -> dict[str, Any]:
+    """A change within the bounds that the body of a PUT to one device has."""
+    try:
+        check_json(cambios)
+    except ValorInvalido as error:
+        raise DatosInvalidos([ErrorCampo(error.ruta, error.motivo)]) from None
+    return cambios
+
+
+@contextmanager
+def _below(campo: str) -> Iterator[None]:
+    """The faults of a part of a body are told by where they stand in the whole."""
+    try:
+        yield
+    except DatosInvalidos as error:
+        raise DatosInvalidos([ErrorCampo(f"{campo}.{e.campo}", e.mensaje) for e in error.errores]) from None

@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.regla import CON_HISTERESIS, MAX_HOJAS, MAX_HONDO, UNIONES
-from app.schemas import Configuracion, Nombre, Ventana, parse_cambios, validated
-from app.schemas_escenas import DispositivoId
+from app.schemas import Configuracion, Nombre, Ventana, validated
+from app.schemas_escenas import DispositivoId, configuracion_de
 from app.schemas_plazo import MAX_DURANTE_S
 
 _CAMPOS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -142,15 +142,8 @@ def parse_regla(body: Mapping[str, Any]) -> tuple[str, bool, dict[str, Any], lis
     acciones = [dict(a) for a in body["acciones"]]
     for n, accion in enumerate(acciones):
         if accion["tipo"] == "orden":
-            accion["configuracion"] = _configuracion(accion["configuracion"], f"acciones[{n}].")
+            accion["configuracion"] = configuracion_de(accion["configuracion"], f"acciones[{n}]")
     return model.nombre.strip(), model.activa, dict(body["condicion"]), acciones
-
-
-def _configuracion(sent: Mapping[str, Any], campo: str) -> dict[str, Any]:
-    try:
-        return parse_cambios({"configuracion": sent}, 0).cambios.configuracion or {}
-    except DatosInvalidos as error:
-        raise DatosInvalidos([ErrorCampo(campo + e.campo, e.mensaje) for e in error.errores]) from None
 
 
 def _check_shape(condicion: Any) -> None:

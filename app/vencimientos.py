@@ -95,11 +95,12 @@ class Vencimientos:
 
     def tick(self) -> float:
         """End what is due; answers after how many seconds to look again."""
+        now = self._clock.now()
         with self._db.reader() as conn:
-            due = ordenes.proxima(conn)
+            due = ordenes.proxima(conn, now)
         if due is None:
             return self._ttl_s
-        wait = (datetime.fromisoformat(due) - self._clock.now()).total_seconds()
+        wait = (datetime.fromisoformat(due) - now).total_seconds()
         if wait > 0:
             return min(wait, self._ttl_s)
         with self._db.unit_of_work(Causa("orden", detalle="expiró")) as uow:

@@ -99,9 +99,9 @@ class Vigia:
 
     def on_will(self, serial: str, payload: bytes, retained: bool) -> None:
         """``dispositivos/<serial>/disponible`` (WIRE §1); ``online`` says nothing that a report does not say better."""
-        device_id = self._ids.get(serial)
-        if device_id is not None and payload.strip().lower() == b"offline":
-            self._pulses[device_id].say_goodbye(self._clock.monotonic(), retained=retained)
+        pulse = self._pulses.get(self._ids.get(serial, 0))
+        if pulse is not None and payload.strip().lower() == b"offline":
+            pulse.say_goodbye(self._clock.monotonic(), retained=retained)
             self._wake.set()
 
     def tick(self) -> float:
@@ -127,6 +127,10 @@ class Vigia:
         self._ids[d.serial_number] = d.id
         return self._pulses.setdefault(d.id, pulse)
 
+    def _forget(self, device_id: int) -> None:
+        self._pulses.pop(device_id, None)
+        self._ids = {serial: known for serial, known in self._ids.items() if known != device_id}
+
     def _watch_broker(self, now: float) -> bool:
         """Whether devices can be heard. An absent broker is one incident, and gives everybody a new grace after it."""
         if self._broker_up():
@@ -148,10 +152,12 @@ class Vigia:
     def _change(self, verdicts: dict[int, tuple[str, str]], now: float) -> None:
         with self._db.unit_of_work(Causa("conectividad")) as uow:
             found = by_ids(uow.conn, verdicts)
-            for device_id, (estado, motivo) in verdicts.items():
-                _store(uow, found[device_id], estado, motivo)
-        for device_id, (estado, motivo) in verdicts.items():
-            self._pulses[device_id].become(estado, motivo, now)
+            for device_id, device in found.items():
+                _store(uow, device, *verdicts[device_id])
+        for device_id in verdicts.keys() - found.keys():  # gone meanwhile
+            self._forget(device_id)
+        for device_id in found:
+            self._pulses[device_id].become(*verdicts[device_id], now)
 
     def _run(self) -> None:
         wait = 0.0
@@ -188,8 +194,8 @@ def _store(uow: UnitOfWork, antes: Dispositivo, estado: str, motivo: str) -> Non
     head = dump_object(about)
     uow.tell("conectividad", f'{head[:-1]},"conectividad":{conectividad_json(despues)}}}', despues)
     clave = f"perdido:{despues.id}"
-    if estado == FUERA and despues.reclamado:
-        why = "se despidió" if motivo == TESTAMENTO else "no da señales"
+    if estado == FUERA and despues.reclamado and not avisos.abierto(uow.conn, clave):  # open: it comes and goes
+        why = "se desconectó" if motivo == TESTAMENTO else "no da señales"
         texto = f"{despues.nombre} ({despues.serial_number}) {why}"
         avisos.avisar(
             uow, tipo="dispositivo_perdido", clave=clave, gravedad="advertencia", texto=texto, dispositivo=despues

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import accesos, fanout, ingest, kill, latency, rest, schedules, startup
+from bench import accesos, fanout, ingest, kill, latency, ordenes, rest, schedules, startup
 from bench.children import ROOT, BenchError, program, sweep
 from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
@@ -27,6 +27,7 @@ CASES: dict[str, Callable[[Context], None]] = {
     "arranque": startup.run,
     "muertes": kill.run,
     "horario": schedules.run,
+    "ordenes": ordenes.run,
     "accesos": accesos.run,
 }
 BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
@@ -38,6 +39,7 @@ ALIASES = {
     "start": "arranque",
     "kill": "muertes",
     "schedule": "horario",
+    "orders": "ordenes",
 }
 
 

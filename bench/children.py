@@ -247,6 +247,21 @@ class Lab:
             raise BenchError(f"no se conectaron todos los lectores: {self.connected}")
         return child
 
+    def echo(self, broker: int) -> Talker:
+        """The plain MQTT client that sends everything back (bench.echo), subscribed."""
+        child = self._talker("eco", "bench.echo", {"port": broker})
+        child.hear(20)
+        return child
+
+    def simulated(self, broker: int, **options: object) -> Child:
+        """`./iot simular` with these options, its devices on this broker and without a backend."""
+        given = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        where = ["--broker", f"127.0.0.1:{broker}", "--backend", "no"]
+        args = [sys.executable, "-m", "app.cli", "simular", *given, *where]
+        child = Child("simulador", args, self.folder / "simulador.log", env=clean_env())
+        self.keep(child)
+        return child
+
     def _talker(self, name: str, module: str, plan: dict[str, Any]) -> Talker:
         args = [sys.executable, "-m", module, json.dumps(plan)]
         child = Talker(name, args, self.folder / f"{module}.log", env=clean_env(), pipes=True)

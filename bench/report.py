@@ -37,6 +37,7 @@ class Row:
     goal_text: str = ""
     reached: bool | None = None
     note: str = ""
+    limit_name: str = "suscriptor"
 
     @property
     def to_plain(self) -> float | None:
@@ -94,7 +95,7 @@ def line(row: Row) -> str:
     if row.plain is not None:
         parts.append(f"app sencilla {number(row.plain)} ({times(row.to_plain)})")
     if row.limit is not None:
-        parts.append(f"suscriptor {number(row.limit)} ({times(row.to_limit)})")
+        parts.append(f"{row.limit_name} {number(row.limit)} ({times(row.to_limit)})")
     if row.goal_text:
         parts.append(f"meta: {verdict(row)}")
     if row.note:
@@ -102,7 +103,7 @@ def line(row: Row) -> str:
     return " | ".join(parts)
 
 
-HEADER = ("Prueba", "Medida", "Unidad", "Nuestro", "App sencilla", "Razón", "Suscriptor MQTT", "Razón", "Meta")
+HEADER = ("Prueba", "Medida", "Unidad", "Nuestro", "App sencilla", "Razón", "Solo MQTT", "Razón", "Meta")
 
 
 def cells(row: Row) -> tuple[str, ...]:

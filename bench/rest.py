@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from bench.load import Plan
 from bench.report import Row
 from bench.stats import summary
 from bench.store import last_row, probe, run_load, wait_rows
-from bench.wire import http_get
+from bench.wire import http_get, http_send
 
 if TYPE_CHECKING:
     from bench.runs import Context
@@ -33,14 +34,21 @@ class Client:
 
     def get(self, path: str) -> bytes:
         """Body of a 200 answer; BenchError for another."""
+        return self.exchange(http_get(path, self.host))
+
+    def send(self, method: str, path: str, value: dict[str, Any]) -> bytes:
+        """The same, for a request that carries JSON."""
+        return self.exchange(http_send(method, path, self.host, json.dumps(value).encode()))
+
+    def exchange(self, request: bytes) -> bytes:
         if self.sock is None:
             self.sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.opened += 1
-        self.sock.sendall(http_get(path, self.host))
+        self.sock.sendall(request)
         head, body = self.read_head(self.sock)
         if b" 200 " not in head[:16]:
-            raise BenchError(f"GET {path} contestó {head[:60]!r}")
+            raise BenchError(f"{request[:40]!r} contestó {head[:60]!r}")
         return self.read_body(self.sock, head.lower(), body)
 
     @staticmethod

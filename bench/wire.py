@@ -56,6 +56,12 @@ def http_get(path: str, host: str, accept: str = "application/json") -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n".encode()
 
 
+def http_send(method: str, path: str, host: str, body: bytes) -> bytes:
+    """A request that carries JSON."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """One simulated publisher: its PUBLISH packets differ only in packet id, sequence number and time stamp."""

@@ -59,6 +59,9 @@ class Backend:
     def device(self, device_id: int) -> dict[str, Any]:
         return self._object("GET", f"/dispositivos/{device_id}")
 
+    def read(self, path: str) -> dict[str, Any]:
+        return self._object("GET", path)
+
     def update(self, device_id: int, cambios: dict[str, Any]) -> dict[str, Any]:
         return self._object("PUT", f"/dispositivos/{device_id}", cambios)
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -186,7 +186,7 @@ def _until_signal() -> Iterator[threading.Event]:
 
 def demo_main(argv: list[str]) -> int:
     """The demo house, quiet, until a signal or until the process that started it is gone. 0, or 1 with a reason."""
-    parser = Parser("./iot --demo", "La casa de demostración: doce dispositivos, siempre los mismos.")
+    parser = Parser("./iot --demo", "La casa de demostración: trece dispositivos, siempre los mismos.")
     _add_connection(parser)
     parser.add_argument("--reclamar", action="store_true", help="los reclama, menos dos, y prepara la casa")
     options = parser.parse_args(argv)
@@ -217,7 +217,7 @@ def _claim(backend: Backend, stop: threading.Event) -> None:
     if trouble:
         say(trouble)
     if not stop.is_set():
-        prepare_demo(backend, datetime.now(), say)  # noqa: DTZ005  a schedule is laid in local time
+        prepare_demo(backend, datetime.now(UTC), say)
 
 
 def qr_main(argv: list[str]) -> int:

@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from simulator.backend import Backend, RespuestaHttp
-from simulator.house import AIRE, COCINA, HOUSE, LAMPARA, PASILLO, RIEGO, VENTILADOR, demo_specs
+from simulator.house import (
+    AIRE,
+    CALEFACTOR,
+    COCINA,
+    HOUSE,
+    LAMPARA,
+    MOVIMIENTO,
+    PASILLO,
+    RIEGO,
+    VENTILADOR,
+    demo_specs,
+)
 from simulator.schedule import is_on
 
 if TYPE_CHECKING:
@@ -18,20 +30,20 @@ if TYPE_CHECKING:
 Devices = dict[str, dict[str, Any]]
 _SLOT = timedelta(minutes=5)
 _WINDOWS = 24  # four hours of five minutes on and five off
-_OFF = {"encendido": False}
+_ON, _OFF = {"encendido": True}, {"encendido": False}
+LUCES, NOCHE, BIENVENIDA = "Luces", "Noche", "Bienvenida"
 
 
-def prepare_demo(backend: Backend, local: datetime, say: Callable[[str], None]) -> None:
-    """Give the claimed demo devices their rooms, a schedule, a scene, a rule and two orders.
+def prepare_demo(backend: Backend, now: datetime, say: Callable[[str], None]) -> None:
+    """Give the claimed demo devices their rooms, a group, a schedule, scenes, rules and their first orders.
 
-    ``local`` is the present local time, around which the schedule is laid. ``say`` is told, in Spanish, each part that
-    was left out and why.
+    ``now`` knows its time zone. ``say`` is told, in Spanish, each part that was left out and why.
     """
     try:
         devices = _by_name(backend)
         for what, step in _STEPS.items():
             try:
-                step(backend, devices, local)
+                step(backend, devices, now)
             except RespuestaHttp as err:
                 say(f"{what}: se deja, {err}")
             except KeyError as err:
@@ -57,64 +69,92 @@ def _by_name(backend: Backend) -> Devices:
     }
 
 
-def _rooms(backend: Backend, devices: Devices, _local: datetime) -> None:
-    rooms = {room["nombre"]: room["id"] for room in backend.items("/habitaciones")}
+def _rooms(backend: Backend, devices: Devices, _now: datetime) -> None:
+    rooms = {room["nombre"].casefold(): room["id"] for room in backend.items("/habitaciones")}
     for place in HOUSE:
         device = devices.get(place.nombre)
         if device is None or device.get("habitacion_id") is not None:
             continue
-        if place.habitacion not in rooms:
-            rooms[place.habitacion] = backend.create("/habitaciones", {"nombre": place.habitacion})["id"]
-        backend.update(device["id"], {"habitacion_id": rooms[place.habitacion]})
+        name = place.habitacion.casefold()
+        if name not in rooms:
+            rooms[name] = backend.create("/habitaciones", {"nombre": place.habitacion})["id"]
+        backend.update(device["id"], {"habitacion_id": rooms[name]})
 
 
-def _schedule(backend: Backend, devices: Devices, local: datetime) -> None:
-    """Laid anew when the one of an earlier start has no change near; a schedule that people made stays."""
+def _group(backend: Backend, devices: Devices, _now: datetime) -> None:
+    lights = [devices[nombre]["id"] for nombre in (COCINA, PASILLO, LAMPARA)]
+    _named(backend, "/grupos", {"nombre": LUCES, "dispositivos": lights})
+
+
+def _schedule(backend: Backend, devices: Devices, now: datetime) -> None:
+    """In the house's time, which drives it. Laid anew when the one of an earlier start has no change near; a schedule
+    that people made stays."""
     device = devices[PASILLO]
+    local = now.astimezone(ZoneInfo(backend.read("/casa")["zona"]))
     horarios = device["configuracion"].get("horarios") or []
     if horarios and (len(horarios) != _WINDOWS or is_on(horarios, local) is not is_on(horarios, local + _SLOT)):
         return
     backend.update(device["id"], {"configuracion": {"modo": "horario", "horarios": windows(local)}})
 
 
-def _scene(backend: Backend, devices: Devices, _local: datetime) -> None:
-    names = (COCINA, LAMPARA, VENTILADOR, RIEGO)
-    actions = [{"dispositivo_id": devices[nombre]["id"], "configuracion": _OFF} for nombre in names]
-    _create_named(backend, "/escenas", {"nombre": "Noche", "acciones": actions})
+def _scenes(backend: Backend, devices: Devices, _now: datetime) -> None:
+    for nombre, wanted, names in (
+        (NOCHE, _OFF, (COCINA, LAMPARA, VENTILADOR, RIEGO)),
+        (BIENVENIDA, _ON, (COCINA, LAMPARA)),
+    ):
+        actions = [{"dispositivo_id": devices[name]["id"], "configuracion": wanted} for name in names]
+        _named(backend, "/escenas", {"nombre": nombre, "acciones": actions})
 
 
-def _rule(backend: Backend, devices: Devices, _local: datetime) -> None:
-    """The fan is switched off too, so that the rule has something to switch on."""
-    condition = {
-        "dispositivo_id": devices[AIRE]["id"], "parametro": "co2_ppm", "operador": ">", "valor": 600, "histeresis": 50,
-        "durante_s": 5,
+def _rules(backend: Backend, devices: Devices, _now: datetime) -> None:
+    """Two that air the bedroom and cease to; three about who passes, one of them by night only."""
+    scenes = {scene["nombre"].casefold(): scene["id"] for scene in backend.items("/escenas")}
+
+    def order(nombre: str, configuracion: dict[str, Any]) -> dict[str, Any]:
+        return {"tipo": "orden", "dispositivo_id": devices[nombre]["id"], "configuracion": configuracion}
+
+    air = {"dispositivo_id": devices[AIRE]["id"], "parametro": "co2_ppm"}
+    loaded = {**air, "operador": ">", "valor": 600, "histeresis": 50, "durante_s": 5}
+    fresh = {**air, "operador": "<", "valor": 550, "histeresis": 50}
+    somebody = {
+        "dispositivo_id": devices[MOVIMIENTO]["id"], "parametro": "movimiento", "operador": "==", "valor": True,
     }  # fmt: skip
-    on = {"tipo": "orden", "dispositivo_id": devices[VENTILADOR]["id"], "configuracion": {"encendido": True}}
-    notice = {"tipo": "aviso", "texto": "El aire del dormitorio está cargado: conviene ventilar"}
-    rule = {"nombre": "Ventilar el dormitorio", "condicion": condition, "acciones": [notice, on]}
-    if _create_named(backend, "/reglas", rule):
-        backend.update(devices[VENTILADOR]["id"], {"configuracion": _OFF})
+    nobody = {**somebody, "valor": False, "durante_s": 20}
+    lit = {"dispositivo_id": devices[COCINA]["id"], "estado": "activo"}
+    night = {"horario": [{"inicio": "23:00", "fin": "06:00"}]}
+    notice = {"tipo": "aviso", "texto": "El aire del dormitorio está cargado", "gravedad": "advertencia",
+              "se_resuelve": True}  # fmt: skip
+    told = {"tipo": "aviso", "texto": "Alguien anda por el pasillo de noche"}
+    for nombre, condition, *actions in (
+        ("Ventilar el dormitorio", loaded, notice, order(VENTILADOR, _ON)),
+        ("El dormitorio ya está ventilado", fresh, order(VENTILADOR, _OFF)),
+        ("Alguien en el pasillo", somebody, {"tipo": "escena", "escena_id": scenes[BIENVENIDA.casefold()]}),
+        ("Luz olvidada en la cocina", {"todas": [nobody, lit]}, order(COCINA, _OFF), order(LAMPARA, _OFF)),
+        ("Pasos de noche", {"todas": [somebody, night]}, told),
+    ):
+        _named(backend, "/reglas", {"nombre": nombre, "condicion": condition, "acciones": actions})
 
 
-def _orders(backend: Backend, devices: Devices, _local: datetime) -> None:
-    """One that is proven three seconds later, and one that is refused or never obeyed."""
-    for nombre in (LAMPARA, RIEGO):
-        if devices[nombre]["configuracion"].get("encendido") is not False:
-            backend.update(devices[nombre]["id"], {"configuracion": _OFF})
+def _orders(backend: Backend, devices: Devices, _now: datetime) -> None:
+    """One that is proven three seconds later, one that is refused, and one that is never obeyed and so expires."""
+    for nombre in (LAMPARA, RIEGO, CALEFACTOR):
+        device_id = devices[nombre]["id"]
+        asked = backend.items(f"/dispositivos/{device_id}/ordenes")
+        if not any("encendido" in order["cambios"] for order in asked):
+            backend.update(device_id, {"configuracion": _OFF})
 
 
-def _create_named(backend: Backend, path: str, body: dict[str, Any]) -> bool:
-    """Whether there was none of that name, so that it was created."""
-    if any(item.get("nombre") == body["nombre"] for item in backend.items(path)):
-        return False
-    backend.create(path, body)
-    return True
+def _named(backend: Backend, path: str, body: dict[str, Any]) -> None:
+    """Create it unless there is one of that name, in upper or lower case."""
+    if all(item["nombre"].casefold() != body["nombre"].casefold() for item in backend.items(path)):
+        backend.create(path, body)
 
 
 _STEPS: dict[str, Callable[[Backend, Devices, datetime], None]] = {
     "habitaciones": _rooms,
+    "grupo": _group,
     "horario": _schedule,
-    "escena": _scene,
-    "regla": _rule,
+    "escenas": _scenes,
     "órdenes": _orders,
+    "reglas": _rules,
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import threading
 
 SEED = "casa de demostración"
+_LIVELY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,24 @@ class Place:
 
 COCINA, AIRE, VENTILADOR = "Luz de la cocina", "Aire del dormitorio", "Ventilador del estudio"
 PASILLO, LAMPARA, RIEGO = "Luz del pasillo", "Lámpara del dormitorio", "Riego del jardín"
+MOVIMIENTO, CALEFACTOR = "Movimiento del pasillo", "Enchufe del calefactor"
 # Stickers printed from the demo stay true: the order gives the serials, so new devices come last.
 HOUSE = (
     Place("TMP0", LEGACY, "Temperatura del salón", "Salón"),
     Place("LGT0", LEGACY, COCINA, "Cocina"),
-    Place("MOV0", LEGACY, "Movimiento del pasillo", "Pasillo"),
+    Place("MOV0", LEGACY, MOVIMIENTO, "Pasillo"),
     Place("CO20", MODERN, AIRE, "Dormitorio"),
-    Place("PLG0", MODERN, "Enchufe de la lavadora", "Cocina"),
+    Place("PLG0", MODERN, "Enchufe de la lavadora", "Cocina", ("muere=30:vuelve=15",)),
     Place("FAN0", MODERN, VENTILADOR, "Estudio"),
     Place("SHD0", MODERN, "Persiana del dormitorio"),
     Place("CAM0", MODERN, "Cámara de la entrada"),
     Place("LGT0", MODERN, PASILLO, "Pasillo"),
     Place("LGT0", MODERN, LAMPARA, "Dormitorio", ("lento=3",)),
-    Place("TMP0", MODERN, "Temperatura del balcón", "Balcón", ("muere=120:vuelve=180",)),
-    Place("RGD0", MODERN, RIEGO, "Jardín", ("rechaza:prob=0.5", "desobedece")),
+    Place(
+        "TMP0", MODERN, "Temperatura del balcón", "Balcón", ("muere=60:vuelve=900",)
+    ),  # too seldom to be a flapping one
+    Place("RGD0", MODERN, RIEGO, "Jardín", ("rechaza",)),
+    Place("PLG0", MODERN, CALEFACTOR, "Salón", ("desobedece",)),
 )
 
 
@@ -54,7 +59,7 @@ def demo_specs() -> list[Spec]:
 
 
 def demo_faults() -> list[Fault]:
-    """What is wrong with some of them: one is slow, one vanishes for minutes, one refuses or does not listen."""
+    """What is wrong with some: one comes and goes, one is slow, one vanishes, one refuses, one does not listen."""
     return [
         replace(parse_fault(text), dispositivos=spec.serial)
         for spec, place in zip(demo_specs(), HOUSE, strict=True)
@@ -87,8 +92,12 @@ def claim_demo(backend: Backend, stop: threading.Event) -> str:
 
 
 def _kind(prefix: str) -> Kind:
-    """The catalogue's, but livelier air: within minutes it crosses what the demo's rule watches."""
+    """The catalogue's, but livelier where the demo's rules look: within a minute each of them has something to do."""
     kind = kind_of(prefix)
-    if prefix != "CO20":
-        return kind
-    return replace(kind, parametros=tuple(replace(rule, variacion=80) for rule in kind.parametros))
+    match prefix:
+        case "MOV0":
+            return replace(kind, intervalo=_LIVELY_S)
+        case "CO20":
+            rules = tuple(replace(rule, variacion=80) for rule in kind.parametros)
+            return replace(kind, intervalo=_LIVELY_S, parametros=rules)
+    return kind

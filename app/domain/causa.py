@@ -13,8 +13,8 @@ class Causa:
     """One cause. ``tipo`` is a stable word of the wire; only the fields that mean something for it are set.
 
     ``http`` (somebody asked: ``quien``, ``desde``), ``dispositivo`` (it said so itself), ``horario`` (``detalle``: the
-    layer and slot), ``escena`` and ``regla`` (``nombre``, ``id``), ``orden`` (its expiry), ``conectividad``,
-    ``sistema``.
+    layer and slot), ``regla`` (``nombre``, ``id``), ``escena`` (these, and who applied it:
+    ``quien``, or as ``detalle`` the name of a rule), ``orden`` (its expiry), ``conectividad``, ``sistema``.
     ``cadena`` are the rules and scenes that led here, outermost first: it is how a loop is seen, and is bounded.
     """
 

@@ -24,20 +24,24 @@ MIN_S, MAX_S = 10.0, 86400.0
 DOUBT, LOST = 2.5, 4.0
 ATTACK, RELEASE, OUTAGE = 0.3, 0.1, 4.0
 """A longer gap counts at once for three tenths, and never for more than four times what is known."""
+YOUNG, YOUNG_RELEASE, BURST_S = 20, 0.5, 1.0
+"""A device is young in its first versions; messages closer than this are a burst, and teach it nothing either."""
 WILL_GRACE_S = 5.0
 """A last will followed by a message this soon was a reconnection."""
 FLAPS, FLAP_WINDOW_S = 3, 1800.0
-"""A device that was lost this often within the window is intermittent."""
-CALM, MIN_CALM_S = 5.0, 60.0
-"""An intermittent device is in line again after this many expected intervals without a loss."""
+"""A device that was lost, or cut off, this often within the window is intermittent."""
+CALM, MIN_CALM_S, CALM_GAPS = 5.0, 60.0, 1.5
+"""An intermittent device is in line again after this many expected intervals without a loss, and this many times what
+passed lately between two of them: one that is lost every ten minutes is not calm after one."""
 
 _INTERVALO = re.compile(r'"intervalo_envio":([0-9]{1,5}(?:\.[0-9]+)?)[,}]')
 
 
-def aprender(cadencia: float | None, gap: float) -> float | None:
+def aprender(cadencia: float | None, gap: float, *, young: bool = False) -> float | None:
     """The cadence (s) after one more gap (s) between two messages.
 
     Long gaps are learned fast, short ones in proportion to their length: twenty presses in a second change nothing.
+    Of a ``young`` device short ones are learned fast too: its first gap may have been that from the shop to the wall.
     A gap below zero is a clock that was set.
     """
     if gap < 0 or gap > MAX_S:
@@ -46,7 +50,7 @@ def aprender(cadencia: float | None, gap: float) -> float | None:
         return gap
     if gap > cadencia:
         return cadencia + (min(gap, OUTAGE * max(cadencia, 1.0)) - cadencia) * ATTACK
-    return cadencia - (cadencia - gap) * RELEASE * gap / cadencia
+    return cadencia - (cadencia - gap) * (YOUNG_RELEASE if young and gap >= BURST_S else RELEASE * gap / cadencia)
 
 
 def esperado(cadencia: float | None, configuracion_json: str) -> float | None:
@@ -101,7 +105,7 @@ class Pulso:
             return (self.estado if self.estado == FUERA else DUDOSO), SILENCIO
         if not self.heard or self.last < since:  # within a grace nothing new is known
             return self.estado, self.motivo
-        if now < self.calm_at and self._flapping(now):
+        if (self._down or now < self.calm_at) and self._flapping(now):
             return DUDOSO, INTERMITENTE
         return EN_LINEA, SENAL
 
@@ -114,12 +118,21 @@ class Pulso:
         return min((end - now for end in ends if end > now), default=MAX_S)
 
     def become(self, estado: str, motivo: str, now: float) -> None:
-        """Remember a change."""
-        if estado == FUERA:
+        """Remember a change. A connection that was cut is a loss as soon as that is told, and once."""
+        down = estado == FUERA or motivo == TESTAMENTO
+        if down and not self._down:
             self.losses.append(now)
-        elif self.estado == FUERA:
-            self.calm_at = now + max(MIN_CALM_S, CALM * self.expected)
+        elif self._down and not down:
+            self.calm_at = now + max(MIN_CALM_S, CALM * self.expected, CALM_GAPS * self._gap(now))
         self.estado, self.motivo = estado, motivo
+
+    @property
+    def _down(self) -> bool:
+        return self.estado == FUERA or self.motivo == TESTAMENTO
+
+    def _gap(self, now: float) -> float:
+        """Seconds between its losses lately."""
+        return (self.losses[-1] - self.losses[0]) / (FLAPS - 1) if self._flapping(now) else 0.0
 
     def _flapping(self, now: float) -> bool:
         return len(self.losses) == FLAPS and now - self.losses[0] < FLAP_WINDOW_S

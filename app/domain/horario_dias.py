@@ -39,7 +39,8 @@ class Ocurrencia(NamedTuple):
 class Jornada(NamedTuple):
     """One local date. ``eventos`` is None when neither its layer nor the week beneath has events.
 
-    ``ocultos``: the events are the week's under a layer without events; they only decide what holds afterwards.
+    ``ocultos``: the events are the week's under a layer without events; they only decide what holds afterwards. Events
+    are in the order in which they take effect.
     """
 
     inicio: int
@@ -50,14 +51,16 @@ class Jornada(NamedTuple):
 
 
 class Calendario:
-    """Dates as :class:`Jornada`, remembered while one question is answered."""
+    """Dates as :class:`Jornada`, remembered while one question is answered; ``niveles`` is for who asks, and forgotten
+    with them: (instant, level) of the cuts of a date."""
 
-    __slots__ = ("_capas", "_memo", "_semana")
+    __slots__ = ("_capas", "_memo", "_semana", "niveles")
 
     def __init__(self, capas: Capas) -> None:
         self._capas = capas
         self._semana = Capa(SEMANA, "", capas.semana or _NO_WEEK)
         self._memo: dict[int, Jornada] = {}
+        self.niveles: dict[int, list[tuple[int, bool | None]]] = {}
 
     def dia_de(self, instante: int) -> int:
         """The date whose span holds the instant; a date starts at the first instant that bears it."""
@@ -73,14 +76,16 @@ class Calendario:
         if found is None:
             if len(self._memo) >= MAX_MEMO:
                 self._memo.clear()
+                self.niveles.clear()
             found = self._memo[dia] = self._make(dia)
         return found
 
     def ordinario(self, dia: int) -> bool:
         """Whether the week rules that date."""
-        return self._capa(dia) is self._semana
+        return self.capa(dia) is self._semana
 
-    def _capa(self, dia: int) -> Capa:
+    def capa(self, dia: int) -> Capa:
+        """The layer that rules that date."""
         capas = self._capas
         for excepcion in reversed(capas.excepciones):
             if excepcion.cubre(dia):
@@ -90,7 +95,7 @@ class Calendario:
         return self._semana
 
     def _make(self, dia: int) -> Jornada:
-        capa = self._capa(dia)
+        capa = self.capa(dia)
         weekday = (dia - 1) % 7
         ocultos = not capa.programa.eventos
         source = self._semana if ocultos else capa
@@ -103,6 +108,7 @@ class Calendario:
             eventos = []
             for slot in source.programa.por_dia[weekday]:
                 self._place(slot, source, dia, eventos)
+            eventos.sort(key=Ocurrencia.turno)
         inicio = instant_of(self._capas.zona, dia, 0)
         return Jornada(inicio, capa, tuple(franjas), None if eventos is None else tuple(eventos), ocultos)
 

@@ -12,7 +12,9 @@ The rules, in the order in which they win:
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from app.domain.horario_capas import ANULACION, SALTAR, Capas
@@ -21,7 +23,7 @@ from app.domain.horario_tipos import Nivel, Transicion
 from app.domain.horario_zona import DAY, EPOCH_ORDINAL, FIRST, LAST, local_of, seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HORIZON_DAYS = 400
 """How far ahead the next change is looked for, and how far back the event that still holds."""
@@ -102,11 +104,13 @@ class Plan:
         for dia in self._days(days, after):
             if days.jornada(dia).inicio > limit:
                 return None
-            for cut in self._cuts(days, dia):
+            levels = self._levels(days, dia)
+            for cut, on in levels[bisect_right(levels, after, key=_cut_of) :]:
                 if cut > limit:
                     return None
-                nivel = self._nivel_in(days, cut, dia) if cut > after else None
-                if nivel is not None and nivel.encendido is not current:
+                if on is not None and on is not current:
+                    nivel = self._nivel_in(days, cut, dia)
+                    assert nivel is not None
                     return self._transicion(cut, nivel)
         return None
 
@@ -138,6 +142,10 @@ class Plan:
         dates += capas.festivos
         return min((day for day in dates if day >= dia - 2), default=None)
 
+    @property
+    def _empty(self) -> bool:
+        return self._capas.semana is None and not self._capas.excepciones and self._capas.festivo is None
+
     def _near(self, dia: int) -> range:
         return range(dia - self._back, dia + self._ahead + 1)
 
@@ -159,6 +167,34 @@ class Plan:
                 found.add(occurrence.fin)
         return sorted(cut for cut in found if start <= cut < end)
 
+    def _levels(self, days: Calendario, dia: int) -> list[tuple[int, bool | None]]:
+        """The level at each cut of a date: what :meth:`_nivel_in` says there, without its words, and for all of them in
+        one go. A date may have hundreds of cuts, and a question may look at hundreds of dates."""
+        found = days.niveles.get(dia)
+        if found is not None:
+            return found
+        cuts, today = self._cuts(days, dia), days.jornada(dia)
+        running = [o for e in self._near(dia) for o in days.jornada(e).franjas if not o.saltada]
+        starts, ends = sorted(o.inicio for o in running), sorted(o.fin for o in running)
+        found = [(cut, self._level(days, cut, dia, today, starts, ends)) for cut in cuts]
+        days.niveles[dia] = found
+        return found
+
+    def _level(
+        self, days: Calendario, cut: int, dia: int, today: Jornada, starts: list[int], ends: list[int]
+    ) -> bool | None:
+        override = self._capas.anulacion
+        if override and override.desde <= cut and (override.hasta is None or cut < override.hasta):
+            return override.encendido
+        if self._empty:
+            return None
+        if today.capa.programa.fijo or bisect_right(starts, cut) > bisect_right(ends, cut):
+            return True
+        if today.ocultos:
+            return False
+        newest = self._newest(days, cut, dia)[0]
+        return newest.slot.encendido if newest else (None if self._waits else False)
+
     def _nivel(self, days: Calendario, instante: int) -> Nivel | None:
         if not FIRST <= instante < LAST:
             return None
@@ -168,7 +204,7 @@ class Plan:
         override = self._capas.anulacion
         if override and override.desde <= instante and (override.hasta is None or instante < override.hasta):
             return Nivel(override.encendido, ANULACION, self._until(override.hasta))
-        if self._capas.semana is None and not self._capas.excepciones and self._capas.festivo is None:
+        if self._empty:
             return None
         today = days.jornada(dia)
         if today.capa.programa.fijo:
@@ -189,7 +225,24 @@ class Plan:
         return _off(today, ended)
 
     def _by_event(self, days: Calendario, instante: int, dia: int) -> Nivel | None:
-        """The newest event that is not skipped, back until a date that has no say about events."""
+        """By the newest event that is not skipped."""
+        found, skipped = self._newest(days, instante, dia)
+        if found is None:
+            if self._waits:
+                return None
+            return Nivel(False, days.jornada(dia).capa.nombre, f"{days.jornada(dia).capa.prefijo}: aún sin eventos")
+        if skipped is not None and skipped.turno() > found.turno():
+            return Nivel(found.slot.encendido, SALTAR, f"se salta {skipped.detalle()}; sigue {found.detalle()}")
+        return Nivel(found.slot.encendido, found.capa.nombre, found.detalle())
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing is said before the first event."""
+        return self._capas.semana is not None and self._capas.semana.eventos
+
+    def _newest(self, days: Calendario, instante: int, dia: int) -> tuple[Ocurrencia | None, Ocurrencia | None]:
+        """The newest event that is not skipped, back until a date that has no say about events, and the newest skipped
+        one."""
         found = skipped = None
         last = dia - HORIZON_DAYS
         e = dia + self._ahead
@@ -197,25 +250,31 @@ class Plan:
             eventos = days.jornada(e).eventos
             if eventos is None and e <= dia:
                 break
-            for o in eventos or ():
-                if o.inicio <= instante:
-                    if o.saltada:
-                        skipped = o if skipped is None else max(o, skipped, key=Ocurrencia.turno)
-                    elif found is None or o.turno() > found.turno():
+            for o in _newest_first(eventos or (), instante):
+                if not o.saltada:
+                    if found is None or o.turno() > found.turno():
                         found, last = o, max(last, e - 1 - (self._back + self._ahead) * self._sun)
+                    break
+                skipped = o if skipped is None else max(o, skipped, key=Ocurrencia.turno)
             e -= 1
-        if found is None:
-            if self._capas.semana is not None and self._capas.semana.eventos:
-                return None
-            return Nivel(False, days.jornada(dia).capa.nombre, f"{days.jornada(dia).capa.prefijo}: aún sin eventos")
-        if skipped is not None and skipped.turno() > found.turno():
-            return Nivel(found.slot.encendido, SALTAR, f"se salta {skipped.detalle()}; sigue {found.detalle()}")
-        return Nivel(found.slot.encendido, found.capa.nombre, found.detalle())
+        return found, skipped
 
     def _until(self, hasta: int | None) -> str:
         if hasta is None or hasta > LAST:
             return "manual hasta que se cancele"
         return f"manual hasta {local_of(self._capas.zona, hasta).isoformat(' ', 'minutes')[:16]}"
+
+
+def _newest_first(eventos: Sequence[Ocurrencia], instante: int) -> Iterator[Ocurrencia]:
+    """Those that have taken effect."""
+    n = bisect_right(eventos, instante, key=_start_of)
+    while n:
+        n -= 1
+        yield eventos[n]
+
+
+_cut_of = itemgetter(0)
+_start_of = attrgetter("inicio")
 
 
 def _visible(jornada: Jornada) -> tuple[Ocurrencia, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from app.domain.horario_capas import SALTAR, Capas, Excepcion, read_anulacion, read_capas, read_saltar
 from app.domain.horario_dias import Calendario, resolve
@@ -15,9 +16,12 @@ from app.domain.horario_tipos import Aviso, Casa
 from app.domain.horario_zona import DAY, FIRST, LAST, instant_of, local_of, seconds_of
 from app.domain.modo import mode_of
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
 MAX_AVISOS = 50
 MAX_REVISADAS = 64
-"""Slots of one programme that are tried on every coming date."""
+"""Slots that are tried on every coming date; the linter runs while a person waits."""
 YEAR = 366
 _WEEK = 7 * 1440
 
@@ -35,8 +39,10 @@ def revisar(configuracion: Mapping[str, Any], casa: Casa, ahora: datetime) -> li
     capas = read_capas(configuracion, casa, found)
     now = min(max(seconds_of(ahora), FIRST + DAY), LAST - 2 * YEAR * DAY)
     today = local_of(capas.zona, now).toordinal()
+    tried = 0
     for programa in _programas(configuracion, capas):
-        found += _slots(programa, capas, today)
+        found += _slots(programa, capas, today, max(0, MAX_REVISADAS - tried))
+        tried += len(programa.slots)
     found += _layers(capas, today)
     found += _marks(configuracion, capas, now)
     if capas.semana is not None and mode_of(dict(configuracion)) != "horario":
@@ -61,7 +67,7 @@ def _programas(configuracion: Mapping[str, Any], capas: Capas) -> Iterator[Progr
             yield programa
 
 
-def _slots(programa: Programa, capas: Capas, today: int) -> Iterator[Aviso]:
+def _slots(programa: Programa, capas: Capas, today: int, limit: int) -> Iterator[Aviso]:
     usable = [slot for slot in programa.slots if not slot.con_sol or capas.lugar]
     for slot in programa.slots:
         if slot.con_sol and capas.lugar is None:
@@ -72,14 +78,14 @@ def _slots(programa: Programa, capas: Capas, today: int) -> Iterator[Aviso]:
         elif slot.fin == slot.inicio:
             text = f"{slot.texto()}: inicio y fin son iguales; dura el día entero."
             yield Aviso(slot.campo, "dia_entero", text)
-    for slot in usable[:MAX_REVISADAS]:
+    for slot in usable[:limit]:
         yield from _dates(slot, capas, today)
     yield from _same(usable, capas, today) if programa.eventos else _overlaps(usable, capas, today)
 
 
 def _dates(slot: Slot, capas: Capas, today: int) -> Iterator[Aviso]:
     """Dates of the coming year on which the sun does not do what the slot waits for, or nothing is left of it."""
-    days = range(today, today + YEAR) if slot.con_sol else _clock_changes(capas, today)
+    days = range(today, today + YEAR) if slot.con_sol else _clock_changes(capas.zona, today)
     days = [day for day in days if (day - 1) % 7 in slot.dias]
     absent = [day for day in days if _times(slot, day, capas) is None]
     empty = [day for day in days if slot.fin and (at := _times(slot, day, capas)) and at[1] <= at[0]]
@@ -104,9 +110,10 @@ def _times(slot: Slot, dia: int, capas: Capas) -> tuple[int, int] | None:
     return None if start is None or end is None else (start, end)
 
 
-def _clock_changes(capas: Capas, today: int) -> list[int]:
+@lru_cache(maxsize=16)
+def _clock_changes(zona: ZoneInfo, today: int) -> list[int]:
     """Dates of the coming year that do not last 24 hours."""
-    starts = [instant_of(capas.zona, day, 0) for day in range(today, today + YEAR + 1)]
+    starts = [instant_of(zona, day, 0) for day in range(today, today + YEAR + 1)]
     return [today + i for i in range(YEAR) if starts[i + 1] - starts[i] != DAY]
 
 
@@ -166,7 +173,7 @@ def _layers(capas: Capas, today: int) -> Iterator[Aviso]:
     days = Calendario(capas)
     rule: dict[int, set[int]] = {}
     for day in range(today, today + YEAR):
-        rule.setdefault(id(days.jornada(day).capa.programa), set()).add((day - 1) % 7)
+        rule.setdefault(id(days.capa(day).programa), set()).add((day - 1) % 7)
     for excepcion in capas.excepciones:
         campo = f"configuracion.excepciones[{excepcion.indice}]"
         if not excepcion.anual and excepcion.hasta < today:

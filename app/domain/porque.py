@@ -54,13 +54,16 @@ REASONS: Mapping[str, Texto] = {
     "sistema": {"es": "lo hizo el propio programa", "en": "the program itself did it"},
 }
 """By the kinds of :class:`app.domain.causa.Causa`."""
+_APPLIED: Mapping[str, Texto] = {
+    "detalle": {"es": ", que aplicó la regla «{detalle}»", "en": ", applied by the rule “{detalle}”"},
+    "quien": {"es": ", que aplicó {quien} desde {desde}", "en": ", applied by {quien} from {desde}"},
+}
+"""Who applied a scene: by the field of its cause that tells it."""
 _HEAD: Texto = {"es": "«{nombre}» figura como {estado}", "en": "“{nombre}” is shown as {estado}"}
 _SINCE: Texto = {"es": " desde el {cuando} porque {razon}", "en": " since {cuando} because {razon}"}
 _NOBODY: Texto = {"es": ", y ya no se guarda por qué", "en": ", and why is not kept any more"}
 _PROVEN: Texto = {"es": ", y el dispositivo lo confirmó", "en": ", and the device confirmed it"}
 _LATER: Texto = {"es": " {tiempo} después", "en": " {tiempo} later"}
-_APPLIED: Texto = {"es": ", que aplicó {quien} desde {desde}", "en": ", applied by {quien} from {desde}"}
-_APPLIED_BY_RULE: Texto = {"es": ", que aplicó la regla {id}", "en": ", applied by rule {id}"}
 _WISH: Mapping[str, Texto] = {
     "abierta": {
         "es": "Se pidió {verbo} y el dispositivo aún no lo ha confirmado",
@@ -143,7 +146,10 @@ def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
     quien = causa.get("quien")
     named = {**dict.fromkeys(("desde", "nombre", "detalle"), "?"), **causa}
     named["quien"] = _TRUSTED[idioma] if quien == "red de confianza" else quien or _QUIEN[idioma]
-    return template[idioma].format(**named) + _applied(causa, str(named["quien"]), idioma)
+    text = template[idioma]
+    if causa.get("tipo") == "escena":
+        text += next((applied[idioma] for field, applied in _APPLIED.items() if causa.get(field)), "")
+    return text.format(**named)
 
 
 def tardanza(segundos: float, idioma: str) -> str:
@@ -163,16 +169,6 @@ def _later(asked: str, proven: str, idioma: str) -> str:
     if took < timedelta(0):
         return ""
     return _LATER[idioma].format(tiempo=tardanza(took.total_seconds(), idioma))
-
-
-def _applied(causa: Mapping[str, Any], quien: str, idioma: str) -> str:
-    """Who applied a scene: somebody, or the rule before it in its chain."""
-    if causa.get("tipo") != "escena":
-        return ""
-    if causa.get("quien"):
-        return _APPLIED[idioma].format(quien=quien, desde=causa.get("desde", "?"))
-    rules = [link.removeprefix("regla ") for link in causa.get("cadena", ()) if link.startswith("regla ")]
-    return _APPLIED_BY_RULE[idioma].format(id=rules[-1]) if rules else ""
 
 
 def _aside(s: Situacion, zona: tzinfo, idioma: str) -> dict[str, Any] | None:

@@ -53,4 +53,4 @@ def cumple(memoria: MemoriaHoja, durante_s: float, ahora: float) -> bool | None:
     """Whether the leaf has held for ``durante_s`` seconds; None while its level is unknown."""
     if memoria.incierta is not None:
         return None
-    return memoria.desde is not None and ahora - memoria.desde >= durante_s
+    return memoria.desde is not None and ahora >= memoria.desde + durante_s  # the very sum that is waited for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_DEPTH = 8
 MAX_KEYS = 256
@@ -20,6 +20,18 @@ ESTADO_DESCONOCIDO = "desconocido"
 
 _ON = frozenset({"activo", "on", "true", "1", "encendido"})
 _OFF = frozenset({"inactivo", "off", "false", "0", "apagado"})
+
+
+class Cotas(NamedTuple):
+    """How deep a JSON value may be, and how many keys and elements it may have in all."""
+
+    niveles: int
+    claves: int
+
+
+COTAS = Cotas(MAX_DEPTH, MAX_KEYS)
+COTAS_AMPLIAS = Cotas(12, 4096)
+"""Of what people lay down for a whole house: conditions within conditions, an action for each of many devices."""
 
 
 class ValorInvalido(ValueError):
@@ -53,16 +65,17 @@ def estado_of(encendido: bool) -> str:
     return ESTADO_ACTIVO if encendido else ESTADO_INACTIVO
 
 
-def check_json(value: Any) -> None:
+def check_json(value: Any, cotas: Cotas = COTAS) -> None:
     """Refuse what breaks the bounds above.
 
     Raises:
         ValorInvalido: naming the path and the reason.
     """
-    _check(value, "", 1, [MAX_KEYS])
+    _check(value, "", 1, [cotas.claves, *cotas])
 
 
-def _check(value: Any, ruta: str, depth: int, keys_left: list[int]) -> None:
+def _check(value: Any, ruta: str, depth: int, left: list[int]) -> None:
+    """``left``: how many keys are left, and the bounds."""
     kind = type(value)
     if kind is str:
         _check_text(value, ruta)
@@ -75,31 +88,31 @@ def _check(value: Any, ruta: str, depth: int, keys_left: list[int]) -> None:
         if not math.isfinite(value) or abs(value) > MAX_ABS_NUMBER:
             raise ValorInvalido(ruta, "número no finito o fuera de ±2^53")
     elif kind is dict:
-        _check_items(value, ruta, depth, keys_left)
+        _check_items(value, ruta, depth, left)
     elif kind is list:
-        _spend(keys_left, len(value), ruta)
-        if depth > MAX_DEPTH:
-            raise ValorInvalido(ruta, f"más de {MAX_DEPTH} niveles de anidamiento")
+        _spend(left, len(value), ruta)
+        if depth > left[1]:
+            raise ValorInvalido(ruta, f"más de {left[1]} niveles de anidamiento")
         for i, item in enumerate(value):
-            _check(item, f"{ruta}[{i}]", depth + 1, keys_left)
+            _check(item, f"{ruta}[{i}]", depth + 1, left)
     else:
         raise ValorInvalido(ruta, "tipo no admitido en JSON")
 
 
-def _check_items(value: dict[str, Any], ruta: str, depth: int, keys_left: list[int]) -> None:
-    if depth > MAX_DEPTH:
-        raise ValorInvalido(ruta, f"más de {MAX_DEPTH} niveles de anidamiento")
-    _spend(keys_left, len(value), ruta)
+def _check_items(value: dict[str, Any], ruta: str, depth: int, left: list[int]) -> None:
+    if depth > left[1]:
+        raise ValorInvalido(ruta, f"más de {left[1]} niveles de anidamiento")
+    _spend(left, len(value), ruta)
     for key, item in value.items():
         where = f"{ruta}.{key}" if ruta else key
         _check_text(key, where)
-        _check(item, where, depth + 1, keys_left)
+        _check(item, where, depth + 1, left)
 
 
-def _spend(keys_left: list[int], count: int, ruta: str) -> None:
-    keys_left[0] -= count
-    if keys_left[0] < 0:
-        raise ValorInvalido(ruta, f"más de {MAX_KEYS} claves o elementos")
+def _spend(left: list[int], count: int, ruta: str) -> None:
+    left[0] -= count
+    if left[0] < 0:
+        raise ValorInvalido(ruta, f"más de {left[2]} claves o elementos")
 
 
 def _check_text(text: str, ruta: str) -> None:

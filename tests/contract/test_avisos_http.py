@@ -31,6 +31,22 @@ def test_a_refused_switch_is_in_the_inbox_until_seen_and_resolved(http, notice):
     assert http.get("/avisos?estado=nuevo").json["nuevos"] == 0
 
 
+def test_each_step_is_told_live(backend, http, notice):
+    """As a named event, to who looks at that device and to who looks at all, and to nobody else."""
+    path = f"/avisos/{notice['id']}"
+    with (
+        backend.sse().hello() as everything,
+        backend.sse(f"?serial={notice['serial_number']}").hello() as one,
+        backend.sse("?serial=OTRO").hello() as other,
+    ):
+        seen, over = http.post(f"{path}/visto").json, http.post(f"{path}/resuelto").json
+        for reader in (everything, one):
+            told = [reader.until(lambda e: e.event == "aviso").json for _ in range(2)]
+            assert told == [seen, over]
+        http.post("/dispositivos", {"serial_number": "OTRO", "nombre": "n", "tipo": "t"})
+        assert other.next().json["serial_number"] == "OTRO"
+
+
 def test_all_seen_at_once(http, notice):
     assert http.post("/avisos/vistos").json["vistos"] >= 1
     assert http.get(f"/avisos/{notice['id']}").json["estado"] == "visto"

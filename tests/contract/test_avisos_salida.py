@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import socket
 
 from tests.support.mqtt import own_topic
 from tests.support.procesos import wait_until
@@ -60,3 +61,23 @@ def test_what_could_not_go_out_goes_out_after_a_restart(own_parts, mosquitto, se
         wait_until(lambda: len(receiver.got) > before, what="the notice after the restart")
         assert receiver.texts[-1] == "¡ya!"
         house.stop()
+
+
+def test_a_receiver_that_hangs_holds_nobody_up(own_parts, mosquitto, serial):
+    """It takes the connection and says nothing: the house goes on, and ends in time when it is told to."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        house = own_parts.backend(mosquitto, MQTT_CLIENT_ID="casa-cuelga", NOTIFY_WEBHOOK_URL=url)
+        with own_parts.client(house) as client:
+            client.publish("dispositivos/estado", {"serial_number": serial, "parametros": {"t": 50}})
+        device = house.wait_device(serial)
+        condicion = {"dispositivo_id": device["id"], "parametro": "t", "operador": ">", "valor": 40}
+        notice = {"tipo": "aviso", "texto": "¡ya!"}
+        house.http.post("/reglas", {"nombre": "r", "condicion": condicion, "acciones": [notice]})
+        mute.settimeout(10)
+        peer, _ = mute.accept()
+        with peer:
+            assert peer.recv(65536).startswith(b"POST / HTTP/1.1")
+            assert house.http.get("/avisos").json["total"] == 1
+            assert house.http.put(f"/dispositivos/{device['id']}", {"nombre": "n"}).status == 200
+            house.stop()

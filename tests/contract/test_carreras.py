@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from tests.support.mqtt import own_topic
 
 
@@ -69,3 +71,39 @@ def test_a_burst_of_parallel_requests_is_served(http, detectar):
             pool.map(lambda n: (http.put(path, {"nombre": f"n{n}"}) if n % 2 else http.get(path)).status, range(80))
         )
     assert statuses == [200] * 80
+
+
+@pytest.mark.parametrize("name", ["habitaciones", "grupos", "escenas"])
+def test_deleted_while_it_is_used(http, detectar, serial, name):
+    """A room, a group, a scene is deleted while ten people use it: done, or not there any more, and nothing between."""
+    device = detectar(estado="inactivo")["id"]
+    body = {
+        "habitaciones": {},
+        "grupos": {"dispositivos": [device]},
+        "escenas": {"acciones": [{"dispositivo_id": device, "configuracion": {"encendido": True}}]},
+    }[name]
+    made = http.post(f"/{name}", {"nombre": serial, **body}).json["id"]
+    if name == "habitaciones":
+        http.put(f"/dispositivos/{device}", {"habitacion_id": made})
+    whom = {"habitaciones": "habitacion_id", "grupos": "grupo_id"}.get(name)
+    answers = []
+
+    def use() -> None:
+        for on in (True, False) * 3:
+            if whom is None:
+                answers.append(http.post(f"/escenas/{made}/aplicar"))
+            else:
+                answers.append(http.post("/ordenes", {whom: made, "cambios": {"encendido": on}}))
+
+    threads = [threading.Thread(target=use) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    assert http.request("DELETE", f"/{name}/{made}").status == 204
+    for thread in threads:
+        thread.join()
+    assert {a.status for a in answers} <= {200, 404 if whom is None else 422}
+    done = [r for a in answers if a.status == 200 for r in a.json["resultados"]]
+    assert {r["resultado"] for r in done} <= {"creada", "sin_cambio"}
+    found = http.get(f"/dispositivos/{device}").json
+    assert found["habitacion_id"] is None
+    assert (found["estado"] == "activo") is bool(found["configuracion"].get("encendido"))

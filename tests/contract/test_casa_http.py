@@ -78,3 +78,10 @@ def test_streams_are_told(backend, http):
 
 def test_other_methods_are_405(http):
     assert problem(http.request("DELETE", "/casa"), 405)
+
+
+def test_four_hundred_holidays(http):
+    days = [f"{2026 + n // 300}-{1 + n % 300 // 25:02}-{1 + n % 25:02}" for n in range(400)]
+    assert http.put("/casa", {"festivos": days}).json["festivos"] == sorted(days)
+    assert http.put("/casa", {"festivos": [*days, "2030-01-01"]}).status == 422
+    assert http.put("/casa", {"festivos": None}).json["festivos"] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.mqtt import own_topic
+
 
 @pytest.fixture
 def lamps(detectar):
@@ -63,6 +65,7 @@ def test_names_are_unique_in_any_case(http, lamps, serial):
         ({"acciones": [{"dispositivo_id": "1", "configuracion": {}}]}, "acciones[0].dispositivo_id"),
         ({"acciones": [{"dispositivo_id": 1}]}, "acciones[0].configuracion"),
         ({"acciones": [{"dispositivo_id": 1, "configuracion": {"modo": "x"}}]}, "acciones[0].configuracion.modo"),
+        ({"acciones": [{"dispositivo_id": 1, "configuracion": {"zona": "x"}}]}, "acciones[0].configuracion.zona"),
         ({"otra": 1}, "otra"),
     ],
 )
@@ -112,6 +115,73 @@ def test_the_fault_of_one_does_not_stop_the_others(http, lamps):
 )
 def test_bulk_orders_that_make_no_sense(http, body):
     assert http.post("/ordenes", body).status == 422
+
+
+@pytest.mark.parametrize(
+    ("cambios", "campo"),
+    [
+        ({"encendido": "quizá"}, "cambios.encendido"),
+        ({"configuracion": {"zona": "Nunca/Jamás"}}, "cambios.configuracion.zona"),
+        ({"encendido": True, "serial_number": "OTRO"}, "cambios.serial_number"),
+        ({"encendido": True, "id": 7}, "cambios.id"),
+        ({"encendido": True, "durante_s": 0}, "cambios.durante_s"),
+        ({"encendido": True, "durante_s": 5, "hasta": "2030-01-01T00:00:00Z"}, "cambios.durante_s"),
+    ],
+)
+def test_the_change_of_a_bulk_order_says_where_it_is_wrong(http, lamps, cambios, campo):
+    answer = http.post("/ordenes", {"dispositivos": [lamps[0]["id"]], "cambios": cambios})
+    assert (answer.status, answer.json["errores"][0]["campo"]) == (422, campo)
+
+
+def test_what_was_sent_in_vain_is_named(http, lamps):
+    """As a PUT does: a slip of the pen must not look like a device that had nothing to do."""
+    body = {"dispositivos": [lamps[0]["id"]], "cambios": {"encendidoo": True, "reclamado": True, "nombre": "n"}}
+    assert http.post("/ordenes", body).json["ignorados"] == ["encendidoo", "reclamado"]
+
+
+def test_unclaimed_ones_twice_named_ones_and_as_many_as_there_may_be(http, lamps):
+    """Two hundred in one request, each answered once; those that nobody claimed are asked as by a PUT."""
+    ids = [d["id"] for d in lamps[:2]]
+    http.post("/dispositivos/reclamar", {"serial_number": lamps[0]["serial_number"]})
+    gone = list(range(10_000_000, 10_000_000 + 198))
+    told = http.post("/ordenes", {"dispositivos": [*ids, *gone], "cambios": {"configuracion": {"marca": 1}}}).json
+    assert [r["dispositivo_id"] for r in told["resultados"]] == [*ids, *gone]
+    assert [r["resultado"] for r in told["resultados"][:2]] == ["creada", "creada"]
+    assert told["errores"] == 198
+    twice = http.post("/ordenes", {"dispositivos": ids * 100, "cambios": {"configuracion": {"marca": 2}}}).json
+    assert [r["dispositivo_id"] for r in twice["resultados"]] == ids
+
+
+def test_as_many_as_is_said(http, detectar, serial, lamps):
+    """A scene of two hundred, each with some keys; and what is too much for one device is too much in a scene."""
+    ids = [detectar(estado="inactivo")["id"] for _ in range(200)]
+    wanted = {"encendido": True, "brillo": 5, "color": "rojo", "modo": "manual"}
+    acciones = [{"dispositivo_id": i, "configuracion": wanted} for i in ids]
+    made = http.post("/escenas", {"nombre": serial, "acciones": acciones})
+    assert made.status == 201, made.body
+    told = http.post(f"{made.headers['Location']}/aplicar").json
+    assert (len(told["resultados"]), told["errores"]) == (200, 0)
+    assert http.request("DELETE", made.headers["Location"]).status == 204
+    for much in ({f"k{n}": n for n in range(300)}, {"a": [[[[[[[[1]]]]]]]]}):
+        acciones = [{"dispositivo_id": ids[0], "configuracion": much}]
+        answer = http.post("/escenas", {"nombre": serial, "acciones": acciones})
+        assert (answer.status, answer.json["errores"][0]["campo"][:25]) == (422, "acciones[0].configuracion")
+        answer = http.post("/ordenes", {"dispositivos": ids[:1], "cambios": {"configuracion": much}})
+        assert (answer.status, answer.json["errores"][0]["campo"][:21]) == (422, "cambios.configuracion")
+
+
+def test_one_that_cannot_be_overridden_does_not_stop_the_others(http, lamps, mqtt, backend, serial):
+    """For an hour: only devices whose schedule the backend keeps can; the others say why."""
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo"})
+    driven = backend.wait_device(serial)["id"]
+    http.put(
+        f"/dispositivos/{driven}", {"configuracion": {"modo": "horario", "horarios": {"diario": [["00:00", "off"]]}}}
+    )
+    ids = [lamps[0]["id"], driven, lamps[1]["id"]]
+    told = http.post("/ordenes", {"dispositivos": ids, "cambios": {"encendido": True, "durante_s": 3600}}).json
+    assert [r["resultado"] for r in told["resultados"]] == ["error", "creada", "error"]
+    assert all("durante_s" in r["error"] for r in told["resultados"] if r["error"])
+    assert http.get(f"/dispositivos/{driven}").json["configuracion"]["anulacion"]["encendido"] is True
 
 
 def test_what_is_so_already_needs_no_order(http, lamps):

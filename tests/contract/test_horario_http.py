@@ -127,6 +127,19 @@ def test_skip_names_the_occurrence_and_the_preview_leaves_it_out(http, modern):
     assert http.get(schedule(device, "previa")).json["transiciones"] == before
 
 
+def test_skipping_again_skips_the_one_after_and_ends(http, modern):
+    """Each time the next one that is not skipped yet; 64 at most, then it says so and changes nothing."""
+    device = modern([{"inicio": "07:00", "fin": "09:00"}, {"inicio": "19:00", "fin": "21:00"}])
+    starts = [t["instante"] for t in http.get(schedule(device, "previa")).json["transiciones"] if t["encendido"]]
+    skipped = [http.post(schedule(device, "saltar")).json["saltada"]["instante"] for _ in range(64)]
+    assert skipped == sorted(set(skipped))
+    assert skipped[: len(starts)] == starts
+    before = http.get(f"/dispositivos/{device['id']}").json
+    problem(http.post(schedule(device, "saltar")), 409)
+    assert http.get(f"/dispositivos/{device['id']}").json == before
+    assert not any(t["encendido"] for t in http.get(schedule(device, "previa")).json["transiciones"])
+
+
 def test_skipping_is_for_driven_devices(http, detectar, modern):
     """A legacy device would not hear of it; in manual mode there is nothing to skip."""
     body = problem(http.post(schedule(detectar(), "saltar")), 409)

@@ -81,6 +81,20 @@ def test_every_kind_of_cause_has_a_sentence_in_both_languages():
 
 
 @pytest.mark.parametrize(
+    ("more", "es", "en"),
+    [
+        ({}, "", ""),
+        ({"quien": "ana", "desde": "::1"}, ", que aplicó ana desde ::1", ", applied by ana from ::1"),
+        ({"detalle": "Siesta"}, ", que aplicó la regla «Siesta»", ", applied by the rule “Siesta”"),
+    ],
+)
+def test_a_scene_names_who_applied_it(more, es, en):
+    causa = {"tipo": "escena", "id": 1, "nombre": "Noche", **more}
+    assert razon_de(causa, "es") == f"lo pidió la escena «Noche»{es}"
+    assert razon_de(causa, "en") == f"the scene “Noche” asked for it{en}"
+
+
+@pytest.mark.parametrize(
     ("seconds", "es", "en"),
     [
         (0, "1 ms", "1 ms"), (0.012, "12 ms", "12 ms"), (0.3, "0,3 s", "0.3 s"), (2.04, "2 s", "2 s"),

@@ -174,12 +174,12 @@ def test_a_scene_that_somebody_applied_and_that_a_rule_applied(http, mqtt, lamp,
     obey(http, mqtt, device, on=False)
     condicion = {"dispositivo_id": sensor["id"], "estado": "activo"}
     rule = {"nombre": serial, "condicion": condicion, "acciones": [{"tipo": "escena", "escena_id": escena}]}
-    number = http.post("/reglas", rule).json["id"]
+    assert http.post("/reglas", rule).status == 201
     mqtt.publish(own_topic(sensor["serial_number"]), {"estado": "activo"})
     obey(http, mqtt, device)
     by_rule = {
-        "es": f"lo pidió la escena «{serial}», que aplicó la regla {number}",
-        "en": f"the scene “{serial}” asked for it, applied by rule {number}",
+        "es": f"lo pidió la escena «{serial}», que aplicó la regla «{serial}»",
+        "en": f"the scene “{serial}” asked for it, applied by the rule “{serial}”",
     }
     assert steps(explained(http, device, by_rule)) == ["orden", "escena"]
 

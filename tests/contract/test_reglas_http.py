@@ -133,3 +133,23 @@ def test_conditions_that_make_no_sense(http, serial, condicion, campo):
 def test_actions_that_make_no_sense(http, sensor, serial, accion, campo):
     answer = http.post("/reglas", rule(serial, above(sensor), accion))
     assert (answer.status, answer.json["errores"][0]["campo"]) == (422, campo), answer.text
+
+
+def test_a_rule_as_large_as_is_said(http, sensor, lamp, serial):
+    """Sixteen things to look at, four levels deep, windows with their days; sixteen actions, each with some keys."""
+    window = {"inicio": "22:00", "fin": "07:00", "dias": ["lunes", "martes", "miércoles", "jueves", "viernes"]}
+    leaf = {
+        "dispositivo_id": sensor["id"],
+        "parametro": "t",
+        "operador": ">",
+        "valor": 3,
+        "histeresis": 1,
+        "durante_s": 2,
+    }
+    deep = {"todas": [{"alguna": [{"no": {"horario": [window] * 4, "durante_s": 5}}, *[leaf] * 14]}, leaf]}
+    wanted = {"encendido": True, "brillo": 5, "horarios": [window]}
+    ask = {"tipo": "orden", "dispositivo_id": lamp["id"], "configuracion": wanted}
+    made = http.post("/reglas", {"nombre": serial, "activa": False, "condicion": deep, "acciones": [ask] * 16})
+    assert made.status == 201, made.body
+    assert made.json["condicion"] == deep
+    assert http.request("DELETE", made.headers["Location"]).status == 204

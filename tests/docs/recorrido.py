@@ -122,7 +122,7 @@ class Recorrido:
         )
         assert server.poll() is None, f"{command} ended with {server.returncode}\n{self._log.read_text()}"
         if "--demo" in command:
-            wait_until(lambda: len(self.http.get("/dispositivos").json) == 12, 20, "the twelve devices of the demo")
+            wait_until(lambda: len(self.http.get("/dispositivos").json) == 13, 20, "the thirteen devices of the demo")
         wait_until(lambda: "  Datos " in self._log.read_text(), 5, "the banner")
         return _DATA_LINE.sub(r"\1 ", self._log.read_text())
 

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from app.disparo import BUCLE
 from app.domain.aviso import ESTADOS as ESTADOS_AVISO
 from app.domain.aviso import GRAVEDADES
 from app.domain.orden import ESTADOS as ESTADOS_ORDEN
@@ -16,6 +15,7 @@ from app.domain.reloj import SALTO
 from app.guardian import DISCO, SALTO_RELOJ
 from app.openapi_tabla import OPERACIONES
 from app.programador import RELOJ
+from app.reglas import EN_BUCLE, FALLIDA
 from config import AJUSTES, Config
 from sse_client import SENTENCES
 from tests.docs import ajustes
@@ -138,7 +138,8 @@ def test_every_kind_of_notice_is_explained() -> None:
     """Each ``tipo`` that is given to ``avisar``, by its literal or by the constant that holds it."""
     source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "app").glob("*.py"))
     given = set(re.findall(r'avisar\([^)]*?tipo=(f?"?[\w{}.]+"?)', source))
-    constants = {"BUCLE": BUCLE, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
+    constants = {"DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
+    constants |= {"reglas.EN_BUCLE": EN_BUCLE, "reglas.FALLIDA": FALLIDA}
     orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada")}
     kinds = {k for g in given for k in orders.get(g, (constants.get(g, g.strip('"')),))}
     assert len(kinds) == 10

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from app.consultas import MAX_ESPERAR_S
-from app.disparo import BUCLE
 from app.domain.conectividad import DOUBT, LOST, MAX_S, MIN_S, WILL_GRACE_S
 from app.domain.orden import ESTADOS, EXPECTED_REPORTS
 from app.domain.regla import MAX_CADENA, MAX_HOJAS, MAX_HONDO
@@ -22,7 +21,7 @@ from app.grupos import MAX_GRUPOS
 from app.habitaciones import MAX_HABITACIONES
 from app.masivo import MAX_DISPOSITIVOS
 from app.motor import HEREDA_S, MAX_DISPAROS, SAVE_S, VENTANA_S
-from app.reglas import MAX_REGLAS
+from app.reglas import EN_BUCLE, MAX_REGLAS
 from app.routes_prueba import ABIERTA, RESULTADOS, SIN_ORDEN
 from app.schemas_reglas import MAX_ACCIONES
 from config import Config
@@ -163,4 +162,4 @@ def test_the_numbers_are_the_programs() -> None:
     assert "la quinta no se ejecuta" in rules
     assert f"más de {MAX_DISPAROS} veces en un minuto" in rules
     assert VENTANA_S == 60
-    assert re.search(rf"`{BUCLE}`", rules)
+    assert re.search(rf"`{EN_BUCLE}`", rules)

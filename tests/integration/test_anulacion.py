@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -168,3 +169,48 @@ def test_nothing_is_put_aside_where_there_is_no_schedule(tmp_path: Path) -> None
         assert house.on(LAMP)
         with pytest.raises(DatosInvalidos, match="hasta"):
             house.ask(LAMP, encendido=False, hasta=NOON + timedelta(days=2))
+
+
+NIGHTS = [
+    ("Europe/Madrid", "2026-03-29T00:30:00", "spring"),  # 01:30, half an hour before the gap
+    ("Europe/Madrid", "2026-10-25T00:30:00", "autumn"),  # 02:30, the first time
+    ("America/Santiago", "2026-04-05T02:30:00", "autumn"),
+    ("America/Santiago", "2026-09-06T03:30:00", "spring"),
+    ("Australia/Lord_Howe", "2026-04-04T14:40:00", "autumn"),
+    ("Australia/Lord_Howe", "2026-10-03T15:00:00", "spring"),
+]
+
+
+@pytest.mark.parametrize(("zona", "start", "season"), NIGHTS)
+@pytest.mark.parametrize("how", ["durante_s", "hasta"])
+def test_a_given_time_is_as_long_in_the_night_of_a_clock_change(
+    tmp_path: Path, zona: str, start: str, season: str, how: str
+) -> None:
+    """Ninety minutes are ninety minutes of anybody's life, whatever the clock on the wall does meanwhile."""
+    begin = at(start)
+    offsets = {(begin + timedelta(minutes=m)).astimezone(ZoneInfo(zona)).utcoffset() for m in (0, 90)}
+    assert len(offsets) == 2, "the clock changes within"
+    with HorarioHouse(tmp_path, begin, zona) as house:
+        house.scheduled(LAMP, [{"inicio": "12:00", "fin": "13:00"}])
+        house.tick()
+        end = begin + timedelta(minutes=90)
+        house.ask(LAMP, encendido=True, **({"durante_s": 5400.0} if how == "durante_s" else {"hasta": end}))
+        for minute in range(100):
+            house.until(begin + timedelta(minutes=minute))
+            assert house.on(LAMP) is (minute < 90), (minute, season)
+
+
+@pytest.mark.parametrize(
+    ("start", "ends"),
+    [
+        ("2026-03-29T00:30:00", "2026-03-29T01:00:00Z"),  # 02:30 does not exist: 03:00 summer time
+        ("2026-10-24T23:30:00", "2026-10-25T00:30:00Z"),  # 02:30 comes twice: the first time
+        ("2026-10-25T00:45:00", "2026-10-25T02:30:00Z"),  # the first 02:30 is over: 03:30, and not 02:30 again
+    ],
+)
+def test_until_the_next_transition_in_the_night_of_a_clock_change(tmp_path: Path, start: str, ends: str) -> None:
+    with HorarioHouse(tmp_path, at(start), "Europe/Madrid") as house:
+        house.scheduled(LAMP, [{"inicio": "02:30", "fin": "03:30"}])
+        house.tick()
+        house.ask(LAMP, encendido=not house.on(LAMP))
+        assert override(house)["hasta"] == ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import dispositivos
+from app.clock import iso_z
 from app.db import bulk_insert
 from app.domain.errors import (
     DatosInvalidos,
@@ -23,6 +25,7 @@ from app.domain.events import CambioDeseada, device_updates
 from app.domain.filtro import FiltroLista, FiltroStream
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.models import dispositivo, row_of
+from app.representacion import device_json
 from tests.support.nucleo import House, a_device, fast_folder
 
 
@@ -324,3 +327,34 @@ def test_a_broker_that_forgot_everything_is_told_again_after_a_crash_too(house):
         dispositivos.olvidar_confirmadas(uow)
     with house.db.reader() as conn:
         assert [d.serial_number for d in dispositivos.deseadas_pendientes(conn, todas=False)] == ["A"]
+
+
+def test_each_thing_has_its_own_time(house):
+    """``tiempos``: when the state, the readings and each key of the configuration changed last (issue 3, point 1)."""
+    stamps = []
+
+    def then(act):
+        house.clock.advance(60)
+        act()
+        stamps.append(iso_z(house.clock.now()))
+        d = house.device("TMP0603IF1WD")
+        return json.loads(device_json(d))["tiempos"]
+
+    def say(**body):
+        return lambda: house.report({"serial_number": "TMP0603IF1WD", **body})
+
+    def edit(**cambios):
+        return lambda: put(house, house.device("TMP0603IF1WD"), **cambios)
+
+    first = then(say(estado="inactivo", parametros={"t": 1}))
+    assert first == {"estado": stamps[0], "parametros": stamps[0], "configuracion": {"encendido": stamps[0]}}
+    assert then(say(parametros={"t": 1})) == first | {"parametros": stamps[1]}
+    two = then(edit(configuracion={"brillo": 3, "modo": "manual"}))
+    assert two["configuracion"] == {"encendido": stamps[0], "brillo": stamps[2], "modo": stamps[2]}
+    three = then(edit(configuracion={"brillo": 3, "modo": "manual", "color": "rojo"}))
+    assert three["configuracion"] == {**two["configuracion"], "color": stamps[3]}
+    four = then(edit(encendido=True))
+    assert four["estado"] == four["configuracion"]["encendido"] == stamps[4]
+    assert four["parametros"] == stamps[1]
+    assert then(edit(nombre="otro")) == four
+    assert then(say(estado="activo")) == four

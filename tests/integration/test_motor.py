@@ -34,6 +34,61 @@ def test_it_fires_when_it_becomes_met_and_once(house: Ruled) -> None:
     assert notice["datos"]["detalle"] == "No definido: x > 10"
 
 
+@pytest.mark.parametrize(
+    ("operador", "far", "met", "stays", "ends"),
+    [(">", 0, 10.1, 8.1, 8), ("<", 99, 9.9, 11.9, 12), (">=", 0, 10, 8, 7.9), ("<=", 99, 10, 12, 12.1)],
+)
+def test_hysteresis_at_its_very_bounds(
+    house: Ruled, operador: str, far: float, met: float, stays: float, ends: float
+) -> None:
+    """What ended it may not have been met again, over a restart too."""
+    house.x(far)
+    rule = house.when(house.above(10, operador=operador, histeresis=2))
+    for value in (met, stays, met):
+        house.x(value)
+    house.die()
+    house.settle()
+    for value in (stays, met):
+        house.x(value)
+    assert house.fired(rule) == 1
+    house.x(ends)
+    house.x(met)
+    assert house.fired(rule) == 2
+
+
+@pytest.mark.parametrize("value", [None, "50", True, [], {}, "", "nan"])
+def test_a_reading_of_another_kind_is_no_news(house: Ruled, value: object) -> None:
+    """It neither meets nor ends anything, and its time does not count."""
+    rule = house.when(house.above(durante_s=10))
+    house.x(50)
+    house.go(5)
+    house.x(value)
+    house.go(60)
+    assert house.fired(rule) == 0
+    house.x(50)
+    house.go(4)
+    assert house.fired(rule) == 0
+    house.go(1)
+    assert house.fired(rule) == 1
+
+
+@pytest.mark.parametrize(
+    ("operador", "valor", "readings", "times"),
+    [
+        ("==", "abierta", ["cerrada", "abierta", "ABIERTA", "abierta"], 2),
+        ("!=", "abierta", ["abierta", None, 5, "cerrada", "rota"], 1),
+        ("==", True, [False, 1, "true", True, True], 1),
+        ("!=", False, [False, None, 0, True], 1),
+        ("==", 21.5, [21, "21.5", 21.5, None, 21.5], 1),
+    ],
+)
+def test_words_and_switches(house: Ruled, operador: str, valor: object, readings: list[object], times: int) -> None:
+    rule = house.when({"dispositivo_id": house.id(A), "parametro": "x", "operador": operador, "valor": valor})
+    for value in readings:
+        house.x(value)
+    assert house.fired(rule) == times
+
+
 def test_what_is_so_already_fires_a_new_rule(house: Ruled) -> None:
     house.x(50)
     rule = house.when(house.above())
@@ -104,6 +159,27 @@ def test_two_rules_that_undo_each_other_end(house: Ruled) -> None:
     assert notice["gravedad"] == "grave"
     assert "encadenadas" in notice["texto"]
     assert house.motor.stats()["omitidos"] >= 1
+
+
+def test_a_loop_through_scenes_and_itself_ends(house: Ruled) -> None:
+    """Scenes are no way around the bound, nor are restarts."""
+    with house.db.unit_of_work() as uow:
+        scenes = [
+            escenas.crear(
+                uow, f"e{on}", [{"dispositivo_id": house.id(s), "configuracion": {"encendido": on}} for s in (A, B, C)]
+            ).id
+            for on in (False, True)
+        ]
+    on = house.when(house.is_(C, "activo"), {"tipo": "escena", "escena_id": scenes[0]}, nombre="apaga")
+    off = house.when(house.is_(A, "inactivo"), {"tipo": "escena", "escena_id": scenes[1]}, nombre="enciende")
+    house.go(60)
+    assert house.fired(on) + house.fired(off) <= 5
+    (notice,) = house.notices("regla_en_bucle")
+    assert "encadenadas" in notice["texto"]
+    for _ in range(30):
+        house.die()
+        house.go(2)
+    assert house.fired(on) + house.fired(off) <= 10
 
 
 def test_the_echo_of_a_device_belongs_to_the_chain(house: Ruled) -> None:

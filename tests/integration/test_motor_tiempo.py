@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import avisos, casa
+from app import avisos, casa, reglas
 from app.db import bulk_insert
 from app.dispositivos import announce
 from app.domain.errors import StorageBusy
@@ -38,17 +38,72 @@ def test_for_ten_minutes(house: Ruled) -> None:
     assert house.fired(rule) == 1
 
 
+def steady(house: Ruled, seconds: int) -> None:
+    """Time passes, and the device says the same every half a minute."""
+    for second in range(1, seconds + 1):
+        house.go(1)
+        if second % 30 == 0:
+            house.x(50)
+
+
 @pytest.mark.parametrize("at", [1, 60, 300, 598])
 def test_for_ten_minutes_over_a_restart(house: Ruled, at: int) -> None:
     rule = house.when(house.above(durante_s=600))
     house.x(50)
-    house.go(at)
+    steady(house, at)
     house.die()
     house.fake.advance(1)
-    house.go(600 - at - 2)
+    steady(house, 600 - at - 2)
     assert house.fired(rule) == 0
-    house.go(2)
+    steady(house, 2)
     assert house.fired(rule) == 1
+
+
+def test_a_long_time_off_proves_no_duration(house: Ruled) -> None:
+    """Off for an hour: what was so before is not known to have lasted until the device says so."""
+    lasting = house.when(house.above(durante_s=600), nombre="dura")
+    other = house.when(house.above(durante_s=600), nombre="dura también")
+    at_once = house.when(house.above(60), nombre="al momento")
+    house.x(50)
+    steady(house, 300)
+    house.say(A, parametros={"x": 70})  # and the kill comes before the engine has looked
+    house.fake.advance(3600)
+    house.die()
+    house.settle()
+    house.go(20)
+    assert [house.fired(r) for r in (lasting, other, at_once)] == [0, 0, 1]
+    house.x(0)
+    house.go(20)
+    assert house.fired(lasting) == 0
+
+
+def test_after_a_long_time_off_the_count_goes_on(house: Ruled) -> None:
+    """It still is so: what was known to have lasted counts, the hour in which nobody listened does not."""
+    rule = house.when(house.above(durante_s=600))
+    house.x(50)
+    steady(house, 300)
+    house.fake.advance(3600)
+    house.die()
+    house.settle()
+    house.x(50)
+    steady(house, 298)
+    assert house.fired(rule) == 0
+    steady(house, 32)
+    assert house.fired(rule) == 1
+
+
+def test_a_duration_that_is_no_round_number_is_looked_at_in_time(house: Ruled) -> None:
+    """What is waited for and what is compared are the same sum, to the last bit."""
+    for n in range(40):
+        house.fake.advance(0.123457)
+        rule = house.when(house.above(durante_s=0.1), nombre=f"r{n}")
+        house.x(50)
+        for _ in range(3):
+            house.fake.advance(max(house.motor.tick(), 1e-6))
+        assert house.fired(rule) == 1, n
+        house.x(0)
+        with house.db.unit_of_work() as uow:
+            reglas.borrar(uow, rule)
 
 
 def test_a_restart_repeats_nothing_and_sees_what_changed_meanwhile(house: Ruled) -> None:

@@ -185,3 +185,44 @@ def test_one_report_answers_two_orders(house):
     sent(house)
     house.report({"serial_number": LAMP, "estado": "inactivo", "parametros": {"brillo": 3}})
     assert [o.estado for o in orders(house)] == ["aplicada", "aplicada"]
+
+
+def test_an_order_expires_at_its_very_instant(house):
+    house.report({"serial_number": LAMP, "estado": "inactivo"})
+    put(house, encendido=True)
+    thread = Vencimientos(house.db, house.clock, 60.0)
+    house.clock.advance(59.999)
+    assert 0 < thread.tick() < 0.002
+    assert last(house).estado == "pendiente"
+    house.clock.advance(0.001)
+    assert thread.tick() == 0.0
+    assert last(house).estado == "expirada"
+
+
+def test_a_proof_in_the_last_moment_counts(house):
+    """Its time is over, but the report is stored before anybody has looked: it was done."""
+    house.report({"serial_number": LAMP, "estado": "inactivo"})
+    put(house, encendido=True)
+    sent(house)
+    house.clock.advance(60)
+    house.report({"serial_number": LAMP, "estado": "activo"})
+    Vencimientos(house.db, house.clock, 60.0).tick()
+    assert last(house).estado == "aplicada"
+    assert house.device(LAMP).estado == "activo"
+
+
+@pytest.mark.parametrize("back", [3600.0, 86_400.0, 20_000 * 86_400.0])
+def test_a_clock_that_is_set_back_leaves_no_order_open(house, back):
+    """Its age is unknown: it ends within a minute, and not after a day in which it could still fire."""
+    house.report({"serial_number": LAMP, "estado": "inactivo"})
+    put(house, encendido=True)
+    house.clock.advance(30)
+    house.clock.jump(-back)
+    thread = Vencimientos(house.db, house.clock, 60.0)
+    for _ in range(3):
+        house.clock.advance(min(60.0, thread.tick()))
+    assert last(house).estado == "expirada"
+    assert house.device(LAMP).configuracion["encendido"] is False
+    put(house, encendido=True)  # and what is asked by the new clock has its own time
+    assert thread.tick() == 60.0
+    assert last(house).estado == "pendiente"

@@ -1,4 +1,4 @@
-"""Why it is as it is, after a long history: found by halving, told from the row that made it so."""
+"""Why it is as it is: after a long history, while an order is open and after it failed; in virtual time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from app import dispositivos
-from app.domain.causa import Causa
+from app.clock import iso_z
+from app.domain.causa import SISTEMA, Causa
 from app.domain.horario_tipos import Casa
 from app.domain.peticiones import Cambios
 from app.historial import escritas_en
-from app.porque import porque
+from app.porque import ROWS, porque
+from app.vencimientos import vencer_ordenes
 from tests.support.nucleo import FakeClock, House
 
 LAMP, OTHER = "LGT0AAAAAAAA", "LGT0BBBBBBBB"
@@ -40,9 +42,21 @@ class Asked(House):
         with self.db.unit_of_work() as uow:
             dispositivos.confirmar_deseadas(uow, [(d.id, d.deseada_version)])
 
-    def why(self) -> dict[str, Any]:
+    def expire(self) -> None:
+        """Nobody answers: the open order ends."""
+        self.fake.advance(60)
+        with self.db.unit_of_work() as uow:
+            assert vencer_ordenes(uow) == 1
+
+    def set_back(self) -> None:
+        """Yesterday again, after more rows than are read at a place."""
+        for _ in range(ROWS + 1):
+            self.say("inactivo")
+        self.fake.jump(-timedelta(days=1).total_seconds())
+
+    def why(self, zona: str = "UTC") -> dict[str, Any]:
         with self.db.reader() as conn:
-            return porque(conn, self.device(LAMP).id, ahora=self.fake.now(), defecto=Casa(), idioma="es")
+            return porque(conn, self.device(LAMP).id, ahora=self.fake.now(), defecto=Casa(zona), idioma="es")
 
 
 @pytest.fixture
@@ -82,6 +96,36 @@ def test_what_it_said_before_it_had_heard_is_not_why(house: Asked) -> None:
     assert "a las 14:00:02 porque lo pidió ana" in told["frase"]
 
 
+def test_a_device_that_says_otherwise_does_not_hide_who_asked(house: Asked) -> None:
+    """Within the grace its own word is in the history, but the wish rules: open, and then proven."""
+    house.ask(True, SISTEMA)
+    house.say("inactivo")
+    asked = "«No definido» figura como encendido desde el 23/11/2026 a las 15:00:02 porque lo hizo el propio programa"
+    told = house.why("Europe/Madrid")
+    assert told["frase"] == f"{asked}. Se pidió encender y el dispositivo aún no lo ha confirmado."
+    house.say("activo")
+    assert house.why("Europe/Madrid")["frase"] == f"{asked}, y el dispositivo lo confirmó 2 s después."
+
+
+@pytest.mark.parametrize("words", [(), ("inactivo", "inactivo")])
+@pytest.mark.parametrize("set_back", [False, True])
+def test_after_an_order_that_nobody_obeyed(house: Asked, words: tuple[str, ...], set_back: bool) -> None:
+    """Whether the device was silent or said no: it is off since the order ended, and nobody asked for that;
+    also where the clock was set back."""
+    if set_back:
+        house.set_back()
+    house.ask(True)
+    for word in words:
+        house.say(word)
+    house.expire()
+    told = house.why()
+    assert told["desde"] == house.device(LAMP).estado_en == iso_z(house.fake.now())
+    assert told["frase"] == (
+        f"«No definido» figura como apagado desde el {house.fake.now():%d/%m/%Y a las %H:%M:%S} porque una orden no se "
+        "cumplió (expiró; el dispositivo sigue inactivo). Se pidió encender y no lo confirmó a tiempo."
+    )
+
+
 def test_asked_twice_proven_once(house: Asked) -> None:
     """The second order took the first one's place; what it proved is that ana's wish came true, three seconds later."""
     house.ask(True)
@@ -101,9 +145,7 @@ def test_several_words_in_one_batch(house: Asked) -> None:
 
 def test_a_clock_that_was_set_back_in_between(house: Asked) -> None:
     """Halving looks in the wrong place then; the newest rows are looked through instead."""
-    for _ in range(50):
-        house.say("inactivo")
-    house.fake.jump(-timedelta(days=1).total_seconds())
+    house.set_back()
     house.ask(True)
     assert "porque lo pidió ana" in house.why()["frase"]
 

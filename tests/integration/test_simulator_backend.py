@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,16 +13,14 @@ from simulator.catalogue import KINDS
 from simulator.device import Spec
 from simulator.faults import parse_fault
 from simulator.fleet import Fleet, make_specs
-from simulator.house import demo_specs
 from tests.conftest import Parts
 from tests.support.backend import Backend
-from tests.support.procesos import Proceso, wait_until
+from tests.support.procesos import wait_until
 
 pytestmark = pytest.mark.integration
 
 BY_PREFIX = {kind.prefix: kind for kind in KINDS}
 WINDOWS = [{"inicio": "00:00", "fin": "12:00"}, {"dias": ["todos"], "start": "12:00", "end": "00:00"}]
-DEMO = [sys.executable, "-c", "import sys; from simulator.cli import demo_main as m; sys.exit(m(sys.argv[1:]))"]
 
 
 def fleet(backend: Backend, *specs: Spec, **options: Any) -> Fleet:
@@ -91,40 +87,6 @@ def test_garbage_from_the_house_is_rejected_and_the_backend_lives(backend: Backe
         wait_until(lambda: backend.rejected_metric() > before + 15, 10)
         for spec in specs:
             backend.wait_device(spec.serial, estado="activo", reclamado=False)
-
-
-def test_the_demo_house(backend: Backend, tmp_path: Path) -> None:
-    """Twelve devices, ten of them claimed with their names and prepared; a second start changes none of that."""
-    options = ["--broker", f"127.0.0.1:{backend.mqtt_port}", "--backend", f"http://127.0.0.1:{backend.port}"]
-    specs = demo_specs()
-    for run in range(2):
-        before = _seen(backend, specs)
-        demo = Proceso("demo", [*DEMO, *options, "--reclamar"], tmp_path / f"demo-{run}.log")
-        try:
-            wait_until(lambda before=before: all(_seen(backend, specs)[s] > before[s] for s in before), 15)
-            for spec in (*specs[:6], *specs[8:]):
-                backend.wait_device(spec.serial, nombre=spec.nombre, modelo=spec.kind.modelo, reclamado=True)
-            assert not any(backend.http.device(spec.serial)["reclamado"] for spec in specs[6:8])
-            lamp = backend.wait_device(specs[9].serial, timeout=15, estado="inactivo")
-            driven = backend.wait_device(specs[8].serial)["configuracion"]
-            assert (driven["modo"], len(driven["horarios"])) == ("horario", 24)
-            assert lamp["configuracion"]["encendido"] is False
-            wait_until(lambda demo=demo: _prepared(backend) or "se deja" in demo.log(), 10, "rooms, scene and rule")
-            assert demo.terminate() == 0
-        finally:
-            demo.kill()
-        assert all(line.startswith("./iot --demo: ") and "se deja" in line for line in demo.log().splitlines())
-
-
-def _prepared(backend: Backend) -> bool:
-    """Whether each of these lists has something."""
-    answers = [backend.http.get(path) for path in ("/habitaciones", "/escenas", "/reglas")]
-    return all(answer.status == 200 and answer.json for answer in answers)
-
-
-def _seen(backend: Backend, specs: list[Spec]) -> dict[str, str]:
-    """When each device was last heard, "" for never."""
-    return {spec.serial: (backend.http.device(spec.serial) or {}).get("visto_en", "") for spec in specs}
 
 
 def test_legacy_devices_find_a_new_id_after_the_house_was_rebuilt(own_parts: Parts) -> None:

@@ -1,167 +1,222 @@
-"""What the demo prepares over HTTP: once, and politely where the backend does not admit it."""
+"""The demo house on a real backend: prepared once, each behaviour to be seen, polite where something is in the way."""
 
 from __future__ import annotations
 
-import json
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator.backend import Backend
+from app.domain.conectividad import FLAP_WINDOW_S, FLAPS, WILL_GRACE_S
+from simulator.backend import Backend as Api
 from simulator.demo import prepare_demo, windows
-from simulator.house import HOUSE, demo_specs
+from simulator.faults import Fault
+from simulator.house import HOUSE, claim_demo, demo_faults, demo_specs
 from simulator.schedule import is_on
+from tests.conftest import Parts
+from tests.support.backend import Backend
+from tests.support.mqtt import own_topic
+from tests.support.procesos import Proceso, wait_until
 
 pytestmark = pytest.mark.integration
-NOW = datetime(2026, 11, 23, 21, 58, 30)  # noqa: DTZ001  a device's clock is the local one
+NOW = datetime(2026, 11, 23, 20, 58, 30, tzinfo=UTC)
+ZONE = "Europe/Madrid"  # an hour later
+MADE = ("/habitaciones", "/grupos", "/escenas", "/reglas")
+DEMO = [sys.executable, "-c", "import sys; from simulator.cli import demo_main as m; sys.exit(m(sys.argv[1:]))"]
+ORDERED = ("Lámpara del dormitorio", "Riego del jardín", "Enchufe del calefactor")
 
 
-class Casa(ThreadingHTTPServer):
-    """An HTTP server that keeps what is created and changed in it; ``refused`` maps a path to its status."""
+class House:
+    """A backend that has seen the demo's devices and on which those with a room are claimed."""
 
-    daemon_threads = True
+    def __init__(self, parts: Parts, *skip: str) -> None:
+        self.backend = parts.backend(parts.mosquitto())
+        assert self.backend.http.put("/casa", {"zona": ZONE}).status == 200
+        self.mqtt = parts.client(self.backend)
+        self.api = Api(f"http://127.0.0.1:{self.backend.port}")
+        for spec in demo_specs():
+            if spec.nombre not in skip:
+                self.mqtt.publish(own_topic(spec.serial), {"estado": "activo", "parametros": {"n": 1}})
+                self.backend.wait_device(spec.serial)
+                if place(spec.nombre).habitacion:
+                    self.api.reclamar(spec.identity())
 
-    def __init__(self, refused: dict[str, int]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.refused = refused
-        self.written: list[tuple[str, str, dict[str, Any]]] = []
-        self.kept: dict[str, list[dict[str, Any]]] = {"/habitaciones": [], "/escenas": [], "/reglas": []}
-        self.kept["/dispositivos"] = [
-            {"id": number, "serial_number": spec.serial, **spec.identity(), "habitacion_id": None}
-            for number, spec in enumerate(demo_specs(), start=1)
-        ]
+    def prepare(self, now: datetime = NOW) -> list[str]:
+        """What it says."""
+        said: list[str] = []
+        prepare_demo(self.api, now, said.append)
+        return said
 
-    def update(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        device = self.kept["/dispositivos"][int(path.rpartition("/")[2]) - 1]
-        device["configuracion"] |= body.get("configuracion", {})
-        device["habitacion_id"] = body.get("habitacion_id", device["habitacion_id"])
-        return device
+    def get(self, path: str) -> Any:
+        return self.backend.http.get(path).json
 
-    def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        assert all(item["nombre"] != body["nombre"] for item in self.kept[path])
-        self.kept[path].append(body | {"id": len(self.kept[path]) + 1})
-        return self.kept[path][-1]
+    def named(self, path: str) -> dict[str, dict[str, Any]]:
+        return {item["nombre"]: item for item in self.get(path)}
 
-    def by_name(self, path: str, nombre: str) -> dict[str, Any]:
-        return next(item for item in self.kept[path] if item["nombre"] == nombre)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Casa
-
-    def do_GET(self) -> None:
-        self._answer(200, self.server.kept.get(self.path, []))
-
-    def do_POST(self) -> None:
-        self._write(self.server.create, 201)
-
-    def do_PUT(self) -> None:
-        self._write(self.server.update, 200)
-
-    def _write(self, change: Any, status: int) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.written.append((self.command, self.path, body))
-        self._answer(status, change(self.path, body) if self.path not in self.server.refused else {})
-
-    def _answer(self, status: int, answer: Any) -> None:
-        status = self.server.refused.get(self.path, status)
-        body = json.dumps(answer if status < 300 else {"error": "no aquí"}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_args: object) -> None:
-        """Quiet."""
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that was made, and how often each device was changed or asked for something."""
+        devices = self.get("/dispositivos")
+        asked = {d["nombre"]: self.get(f"/dispositivos/{d['id']}/ordenes")["total"] for d in devices}
+        return {path: self.get(path) for path in MADE} | {"versions": [d["version"] for d in devices], "asked": asked}
 
 
-@contextmanager
-def casa(**refused: int) -> Iterator[Casa]:
-    with Casa({f"/{path}": status for path, status in refused.items()}) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+def place(nombre: str) -> Any:
+    return next(found for found in HOUSE if found.nombre == nombre)
 
 
-def prepare(server: Casa, local: datetime = NOW) -> list[str]:
-    """What it says."""
-    said: list[str] = []
-    backend = Backend(f"http://127.0.0.1:{server.server_address[1]}")
-    prepare_demo(backend, local, said.append)
-    backend.close()
-    return said
+@pytest.fixture
+def house(own_parts: Parts) -> Iterator[House]:
+    made = House(own_parts)
+    yield made
+    made.api.close()
 
 
-def test_the_house_is_prepared_once() -> None:
-    """Rooms for the claimed, a schedule, a scene, a rule, orders; a second start writes nothing more."""
-    with casa() as house:
-        assert prepare(house) == []
-        rooms = {room["id"]: room["nombre"] for room in house.kept["/habitaciones"]}
-        assert [rooms.get(device["habitacion_id"], "") for device in house.kept["/dispositivos"]] == [
-            place.habitacion for place in HOUSE
-        ]
-        ids = {device["nombre"]: device["id"] for device in house.kept["/dispositivos"]}
-        scene = house.by_name("/escenas", "Noche")
-        assert {action["dispositivo_id"] for action in scene["acciones"]} < set(ids.values())
-        rule = house.by_name("/reglas", "Ventilar el dormitorio")
-        assert rule["condicion"] == {
-            "dispositivo_id": ids["Aire del dormitorio"],
-            "parametro": "co2_ppm",
-            "operador": ">",
-            "valor": 600,
-            "histeresis": 50,
-            "durante_s": 5,
-        }
-        assert [action["tipo"] for action in rule["acciones"]] == ["aviso", "orden"]
-        off = {d["nombre"] for d in house.kept["/dispositivos"] if d["configuracion"]["encendido"] is False}
-        assert off == {"Ventilador del estudio", "Lámpara del dormitorio", "Riego del jardín"}
-        written = len(house.written)
-        assert prepare(house, NOW + timedelta(hours=1)) == []
-        assert house.written[written:] == []
+def test_the_house_is_prepared_once(house: House) -> None:
+    """Rooms for the claimed, a group, scenes, rules, a schedule, orders; a second start changes nothing of it."""
+    assert house.prepare() == []
+    rooms = {room["id"]: room["nombre"] for room in house.get("/habitaciones")}
+    devices = house.named("/dispositivos")
+    assert {n: rooms[d["habitacion_id"]] for n, d in devices.items() if d["habitacion_id"]} == {
+        found.nombre: found.habitacion for found in HOUSE if found.habitacion
+    }
+    lights = [devices[name]["id"] for name in ("Luz de la cocina", "Luz del pasillo", "Lámpara del dormitorio")]
+    assert house.named("/grupos")["Luces"]["dispositivos"] == lights
+    assert list(house.named("/escenas")) == ["Noche", "Bienvenida"]
+    before = house.snapshot()
+    assert claim_demo(house.api, threading.Event()) == ""
+    assert {name for name in ORDERED if before["asked"][name] > 1} == set(ORDERED)
+    assert house.prepare(NOW + timedelta(hours=1)) == []
+    assert house.snapshot() == before
 
 
-def test_a_schedule_that_has_run_out_is_laid_anew_but_not_one_that_people_made() -> None:
-    """The demo's own windows are for the next hours; anything else stays."""
-    with casa() as house:
-        prepare(house)
-        device = house.by_name("/dispositivos", "Luz del pasillo")
-        prepare(house, NOW + timedelta(hours=9))
-        assert device["configuracion"]["horarios"][0] == {"inicio": "06:55", "fin": "07:00"}
-        mine = [{"dias": ["todos"], "inicio": "07:00", "fin": "08:00"}]
-        device["configuracion"]["horarios"] = mine
-        prepare(house, NOW + timedelta(hours=20))
-        assert device["configuracion"]["horarios"] == mine
+def test_the_rules_do_what_they_say(house: House) -> None:
+    """Somebody in the corridor: a scene. Loaded air: with hysteresis and duration, a notice that ends by itself."""
+    house.prepare()
+    rules = house.named("/reglas")
+    assert len(rules) == 5
+    air = rules["Ventilar el dormitorio"]
+    assert (air["condicion"]["histeresis"], air["condicion"]["durante_s"]) == (50, 5)
+    assert [(a["tipo"], a.get("se_resuelve")) for a in air["acciones"]] == [("aviso", True), ("orden", None)]
+    say = {spec.nombre: own_topic(spec.serial) for spec in demo_specs()}
+    house.mqtt.publish(say["Movimiento del pasillo"], {"parametros": {"movimiento": True}})
+    wait_until(lambda: house.named("/escenas")["Bienvenida"]["aplicada_en"], 5, "the scene is applied")
+    lamp = house.named("/dispositivos")["Lámpara del dormitorio"]["id"]
+    asked = house.get(f"/dispositivos/{lamp}/ordenes")["data"][0]
+    assert (asked["cambios"], asked["causa"]["detalle"]) == ({"encendido": True}, "Alguien en el pasillo")
+    why = house.get(f"/dispositivos/{lamp}/porque")["frase"]
+    assert "porque lo pidió la escena «Bienvenida», que aplicó la regla «Alguien en el pasillo»" in why
+    house.mqtt.publish(say["Aire del dormitorio"], {"parametros": {"co2_ppm": 500}})
+    wait_until(lambda: house.named("/reglas")["El dormitorio ya está ventilado"]["disparos"] == 1, 5)
+    fan = house.named("/dispositivos")["Ventilador del estudio"]
+    assert fan["configuracion"]["encendido"] is False
+
+
+def test_a_schedule_that_has_run_out_is_laid_anew_but_not_one_that_people_made(house: House) -> None:
+    """The demo's own windows are for the next hours, by the clock of the house; anything else stays."""
+    light = "Luz del pasillo"
+
+    def laid() -> Any:
+        return house.named("/dispositivos")[light]["configuracion"]["horarios"]
+
+    house.prepare()
+    assert laid()[0] == {"inicio": "21:55", "fin": "22:00"}
+    house.prepare(NOW + timedelta(hours=9))
+    assert laid()[0] == {"inicio": "06:55", "fin": "07:00"}
+    mine = [{"dias": ["todos"], "inicio": "07:00", "fin": "08:00"}]
+    house.api.update(house.named("/dispositivos")[light]["id"], {"configuracion": {"horarios": mine}})
+    house.prepare(NOW + timedelta(hours=20))
+    assert laid() == mine
 
 
 def test_the_windows_change_the_light_every_five_minutes_over_midnight() -> None:
-    """From the present five minutes on, as the device's own reading of them says."""
-    horarios = windows(NOW)
-    minutes = [bool(is_on(horarios, NOW + timedelta(minutes=minute))) for minute in range(230)]
+    """From the present five minutes on, as a device's own reading of them says."""
+    local = datetime(2026, 11, 23, 21, 58, 30)  # noqa: DTZ001  a device's clock is the local one
+    horarios = windows(local)
+    minutes = [bool(is_on(horarios, local + timedelta(minutes=minute))) for minute in range(230)]
     changes = [minute for minute in range(1, 230) if minutes[minute] != minutes[minute - 1]]
     assert changes == list(range(2, 230, 5))
 
 
-@pytest.mark.parametrize("status", [404, 405, 409, 422, 503])
-def test_what_the_backend_does_not_admit_is_left_out_with_a_line(status: int) -> None:
-    """The rest is done all the same."""
-    with casa(habitaciones=status, escenas=status) as house:
-        why = f"se deja, el backend respondió {status}: no aquí"
-        assert prepare(house) == [f"habitaciones: {why}", f"escena: {why}"]
-        assert len(house.kept["/reglas"]) == 1
+def test_what_is_in_the_way_is_left_out_with_a_line(own_parts: Parts) -> None:
+    """A device that is not there, a full list; people's own room and scene of that name serve. The rest is done."""
+    house = House(own_parts, "Riego del jardín", "Enchufe del calefactor")
+    some = house.get("/dispositivos")[0]["id"]
+    house.api.create("/habitaciones", {"nombre": "SALÓN"})
+    for number in range(200):
+        house.api.create("/grupos", {"nombre": f"g{number}", "dispositivos": []})
+    actions = [{"dispositivo_id": some, "configuracion": {"encendido": True}}]
+    own = house.api.create("/escenas", {"nombre": "bienvenida", "acciones": actions})
+    assert house.prepare() == [
+        "grupo: se deja, el backend respondió 409: Ya hay 200; borre alguno",
+        "escenas: se deja, falta 'Riego del jardín'",
+        "órdenes: se deja, falta 'Riego del jardín'",
+    ]
+    assert [room["nombre"].casefold() for room in house.get("/habitaciones")].count("salón") == 1
+    assert house.named("/reglas")["Alguien en el pasillo"]["acciones"] == [{"tipo": "escena", "escena_id": own["id"]}]
+    house.api.close()
 
 
-def test_a_backend_that_is_away_is_said_once() -> None:
+def test_a_backend_that_is_away_is_said_once(house: House) -> None:
     """And nothing is raised."""
-    with casa(dispositivos=401) as house:
-        assert prepare(house) == ["la casa queda a medio preparar: el backend respondió 401: no aquí"]
-    assert len(prepare(house)) == 1
+    house.backend.stop()
+    (said,) = house.prepare()
+    assert said.startswith("la casa queda a medio preparar: ")
+
+
+def test_each_behaviour_has_its_device() -> None:
+    """Slow, refusing, deaf, lost for long, coming and going: by the backend's own measure of each."""
+    names = {spec.serial: spec.nombre for spec in demo_specs()}
+    faults: dict[str, Fault] = {names[fault.dispositivos]: fault for fault in demo_faults()}
+    assert {name: fault.tipo for name, fault in faults.items()} == {
+        "Enchufe de la lavadora": "muere",
+        "Lámpara del dormitorio": "lento",
+        "Temperatura del balcón": "muere",
+        "Riego del jardín": "rechaza",
+        "Enchufe del calefactor": "desobedece",
+    }
+    flapping, lost = faults["Enchufe de la lavadora"], faults["Temperatura del balcón"]
+    assert flapping.vuelve is not None
+    assert lost.vuelve is not None
+    assert flapping.vuelve > WILL_GRACE_S
+    assert (flapping.segundos + flapping.vuelve) * (FLAPS - 1) < FLAP_WINDOW_S / 10
+    assert (lost.segundos + lost.vuelve) * (FLAPS - 1) > FLAP_WINDOW_S
+
+
+def test_the_demo_house(own_parts: Parts, tmp_path: Path) -> None:
+    """Thirteen devices, eleven claimed and prepared; the slow one proves late, one says why it refuses, one is deaf."""
+    backend = own_parts.backend(own_parts.mosquitto())
+    options = ["--broker", f"127.0.0.1:{backend.mqtt_port}", "--backend", f"http://127.0.0.1:{backend.port}"]
+    demo = Proceso("demo", [*DEMO, *options, "--reclamar"], tmp_path / "demo.log")
+    try:
+        wait_until(lambda: len(backend.http.get("/reglas").json) == 5, 20, "all is prepared")
+        late, refused, deaf = (_switched_off(backend, name) for name in ORDERED)
+        wait_until(lambda: late() and late()["estado"] == "aplicada", 10, "the slow lamp is off")
+        wait_until(lambda: refused()["estado"] == "rechazada", 5, "the valve refuses")
+        assert demo.terminate() == 0
+    finally:
+        demo.kill()
+    assert demo.log() == ""
+    devices = backend.http.get("/dispositivos").json
+    assert (len(devices), sum(d["reclamado"] for d in devices)) == (13, 11)
+    made, proven = (datetime.fromisoformat(late()[field]) for field in ("creada_en", "cerrada_en"))
+    assert timedelta(seconds=2.5) < proven - made < timedelta(seconds=9)
+    assert (deaf()["estado"], refused()["motivo"]) == ("enviada", "el dispositivo no puede hacerlo ahora")
+    notices = [notice["tipo"] for notice in backend.http.get("/avisos").json["data"]]
+    assert "orden_rechazada" in notices
+    light = backend.http.device(demo_specs()[8].serial)
+    assert (light["configuracion"]["modo"], len(light["configuracion"]["horarios"])) == ("horario", 24)
+
+
+def _switched_off(backend: Backend, nombre: str) -> Callable[[], Any]:
+    """Reads the first order to that device that switched it off."""
+
+    def first() -> Any:
+        device = next(d for d in backend.http.get("/dispositivos").json if d["nombre"] == nombre)
+        orders = backend.http.get(f"/dispositivos/{device['id']}/ordenes").json["data"]
+        return next((o for o in reversed(orders) if o["cambios"].get("encendido") is False), None)
+
+    return first

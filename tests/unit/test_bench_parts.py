@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench import stats, wire
-from bench.__main__ import make_options, parse
+from bench import ordenes, stats, wire
+from bench.__main__ import CASES, make_options, parse
 from bench.report import Report, Row, number, table
+from bench.runs import Context, Options
 from bench.store import audit
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -145,6 +144,59 @@ def test_the_report_shows_ratios_and_is_json_too(tmp_path: Path) -> None:
 def test_numbers_are_written_as_in_spanish() -> None:
     """Decimal comma, three figures, a dash for what was not measured."""
     assert [number(v) for v in (0.0, 0.123, 12.34, 123.4, 40_000, None)] == ["0", "0,12", "12,3", "123", "40 000", "-"]
+
+
+def orden(number: int, estado: str) -> bytes:
+    """A live event as the backend sends it."""
+    told = {"id": number, "dispositivo_id": 1, "version": 9, "cambios": {"encendido": True}, "estado": estado}
+    return b"id: 1-5\nevent: orden\ndata: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
+
+
+def test_only_the_proof_of_an_order_ends_its_time() -> None:
+    """Not that it was made or sent, nor a device's own event that happens to say the word."""
+    update = b'id: 1-6\ndata: {"id":7,"nombre":"\\"estado\\":\\"aplicada\\"","estado":"activo"}\n\n'
+    stream = orden(3, "pendiente") + orden(3, "enviada") + update + orden(3, "aplicada") + orden(4, "rechazada")
+    assert ordenes.PROVEN.findall(stream) == [b"3"]
+
+
+def test_a_request_that_carries_json_says_its_length() -> None:
+    """In bytes, accents included."""
+    assert (
+        wire.http_send("PUT", "/dispositivos/1?esperar=5", "127.0.0.1:5000", '{"nombre":"Salón"}'.encode())
+        == (
+            "PUT /dispositivos/1?esperar=5 HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nContent-Type: application/json\r\n"
+            'Content-Length: 19\r\n\r\n{"nombre":"Salón"}'
+        ).encode()
+    )
+
+
+@pytest.mark.parametrize(("slow_ms", "said"), [(49, "sí"), (51, "NO")])
+def test_orders_are_judged_by_their_slowest_hundredth(slow_ms: float, said: str) -> None:
+    """Beside a plain round trip; the answer and the live event each."""
+    lines: list[str] = []
+    times = ordenes.Times([0.01] * 98 + [slow_ms / 1000] * 2, [0.008] * 100, [0.001] * 100)
+    ordenes.rows(Context(Options(), Report({}, echo=lines.append)), times)
+    assert [line.partition(" PUT")[2].rpartition(", ")[2] for line in lines[::2]] == [
+        "p50: 10,0 ms | ida y vuelta MQTT 1,00 (x 10,0)",
+        "p50: 8,00 ms | ida y vuelta MQTT 1,00 (x 8,00)",
+    ]
+    assert lines[1].endswith(
+        f"p99: {slow_ms},0 ms | ida y vuelta MQTT 1,00 (x {slow_ms},0) | meta: p99 < 50 ms  {said}"
+    )
+    assert lines[3].endswith("meta: p99 < 50 ms  sí")
+
+
+def test_without_our_system_the_round_trip_is_measured_alone() -> None:
+    """As ``--referencias`` asks."""
+    report = Report({}, echo=lambda _: None)
+    ordenes.rows(Context(Options(ours=False), report), ordenes.Times(echo=[0.002]))
+    assert [(row.ours, row.limit, row.reached) for row in report.rows] == [(None, 2.0, None)] * 4
+
+
+def test_every_benchmark_is_named_in_its_page() -> None:
+    """The list of names, and the table of what is measured."""
+    page = (Path(__file__).resolve().parents[2] / "bench" / "README.md").read_text()
+    assert [name for name in CASES if f"| `{name}` |" not in page] == []
 
 
 def test_options_from_the_command_line() -> None:

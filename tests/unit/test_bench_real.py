@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.children import Lab, program
+from bench.echo import Caller
 from bench.load import Plan
+from bench.ordenes import House, furnish
 from bench.readers import Plan as ReadersPlan
 from bench.runs import paced, settled
 from bench.store import audit, last_row, probe, run_load, wait_rows
@@ -85,3 +88,19 @@ def test_a_saturated_load_shares_what_it_sends_among_all_devices(lab: Lab, broke
     """With small chunks and limits no connection may hog the window."""
     load = run_load(lab, Plan(broker, count=10_000, chunk=10, inflight=50))
     assert min(load["sent_by"].values()) >= 0.5 * max(load["sent_by"].values())
+
+
+def test_an_order_is_timed_from_asking_to_its_proof(lab: Lab) -> None:
+    """Simulated devices obey each in turn; the live event comes after the asking; a round trip beside it."""
+    broker = lab.mosquitto()
+    target = lab.backend(broker)
+    furnish(lab, target, broker)
+    lab.echo(broker)
+    with closing(House(target)) as house, closing(Caller(broker)) as caller:
+        before = dict(house.devices)
+        answers = [house.order() for _ in range(7)]
+        live = house.told()
+        assert len(live) == len(answers) == 7
+        assert all(0 < seconds < 5 for seconds in (*answers, *live))
+        assert [house.devices[device] is before[device] for device in house.ids] == [True, True, False, False, False]
+        assert 0 < caller.round_trip(b"hola") < 5

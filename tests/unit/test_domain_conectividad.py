@@ -31,6 +31,16 @@ def test_a_slow_device_is_learned_from_its_first_gap():
     assert learned(600) == 600
 
 
+def test_the_way_from_the_shop_to_the_wall_is_no_cadence():
+    """One message when it was tried, the next ones a day later, every ten seconds: known within three minutes."""
+    cadencia = c.aprender(None, 80_000)
+    for _ in range(c.YOUNG - 2):
+        cadencia = c.aprender(cadencia, 10, young=True)
+    assert cadencia < 11
+    assert c.aprender(600, 0.2, young=True) > 599
+    assert c.aprender(10, 600, young=True) == c.aprender(10, 600)
+
+
 def test_clock_steps_teach_nothing():
     assert c.aprender(30, -5) == c.aprender(30, 1e9) == 30
 
@@ -87,6 +97,48 @@ def test_a_device_that_comes_and_goes_is_doubtful_until_it_is_calm():
         pulse.hear(now)
         last = _live(pulse, now)
     assert last == c.EN_LINEA
+
+
+def test_slow_flapping_is_never_called_good_again_in_between():
+    """Lost every five minutes: the third time it comes back it is doubtful at once, not in line for a moment."""
+    pulse, now, seen = c.Pulso(0.0, 10.0, **LIVE), 0.0, []
+    for _ in range(5):
+        for _ in range(26):
+            now += 10
+            pulse.hear(now)
+            seen.append(_live(pulse, now))
+        now += 40
+        seen.append(_live(pulse, now))
+    words = [word for n, word in enumerate(seen) if n == 0 or word != seen[n - 1]]
+    assert words[:6] == [c.EN_LINEA, c.FUERA, c.EN_LINEA, c.FUERA, c.EN_LINEA, c.FUERA]
+    assert words[6] == c.DUDOSO
+
+
+def test_a_connection_that_is_cut_again_and_again_is_damped_too():
+    """A will every twenty seconds, and a message right after it: doubtful until it has been calm for a minute."""
+    pulse, now, seen = c.Pulso(0.0, 10.0, **LIVE), 0.0, []
+    for _ in range(30):
+        now += 20
+        pulse.say_goodbye(now, retained=False)
+        seen.append(_live(pulse, now))
+        pulse.hear(now + 1)
+        seen.append(_live(pulse, now + 1))
+    assert seen[:5] == [c.DUDOSO, c.EN_LINEA, c.DUDOSO, c.EN_LINEA, c.DUDOSO]
+    assert set(seen[5:]) == {c.DUDOSO}
+    for _ in range(7):
+        now += 10
+        pulse.hear(now)
+        last = _live(pulse, now)
+    assert last == c.EN_LINEA
+
+
+def test_a_will_that_comes_late_is_the_same_loss():
+    """Silent, lost, and then the broker notices too: one loss."""
+    pulse = c.Pulso(0.0, 10.0, **LIVE)
+    _live(pulse, 40.0)
+    pulse.say_goodbye(60.0, retained=False)
+    _live(pulse, 60.0)
+    assert list(pulse.losses) == [40.0]
 
 
 @given(

@@ -15,6 +15,7 @@ from app.domain.valores import (
     MAX_DEPTH,
     MAX_KEYS,
     MAX_STRING_BYTES,
+    Cotas,
     ValorInvalido,
     check_json,
     is_serial,
@@ -60,6 +61,17 @@ def test_a_tree_is_refused_exactly_when_it_is_too_deep_or_too_wide(tree):
     within = depth(tree) <= MAX_DEPTH and count(tree) <= MAX_KEYS
     try:
         check_json(tree)
+    except ValorInvalido:
+        assert not within
+    else:
+        assert within
+
+
+@given(trees, st.integers(1, 12), st.integers(0, 400))
+def test_other_bounds_are_kept_as_exactly(tree, niveles, claves):
+    within = depth(tree) <= niveles and count(tree) <= claves
+    try:
+        check_json(tree, Cotas(niveles, claves))
     except ValorInvalido:
         assert not within
     else:
