@@ -10,6 +10,7 @@ are told to come back, because one that waits holds a thread of the HTTP pool.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import threading
@@ -39,6 +40,8 @@ WAITING = 4
 NICE = 10
 RETRY_S = 2.0
 MIN_LENGTH, MAX_LENGTH = 8, 128
+_M_MMAP_THRESHOLD, _MAPPED_FROM = -3, 8 << 20
+"""mallopt(3): allocations from 8 MiB on are given back to the system when they are freed."""
 _COMMON = Path(__file__).with_name("claves_comunes.txt")
 
 
@@ -127,7 +130,15 @@ def _normal(clave: str) -> str:
 def _hasher() -> PasswordHasher:
     from argon2 import PasswordHasher  # 3 MB that a house without accounts never needs
 
+    _give_memory_back()
     return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+
+
+def _give_memory_back() -> None:
+    """glibc keeps for each thread's arena what it once gave back by itself (its mmap threshold grows with what is
+    freed): 100 MB after five sign-ins, measured. A threshold that is set does not grow."""
+    with suppress(OSError, AttributeError):  # another C library: it has its own ways
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM)
 
 
 def _in_own_thread(job: Callable[[], T], rested: Callable[[], None]) -> T:

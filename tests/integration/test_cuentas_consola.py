@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +141,19 @@ def test_two_fresh_houses_share_no_secret_and_a_runs_log_has_none(own_parts):
         found.append(secrets)
     assert all(len(one) > 20 for secrets in found for one in secrets)
     assert found[0].isdisjoint(found[1])
+
+
+def test_what_hashing_takes_is_given_back(own_parts):
+    """Each of these takes 19 MiB for a moment; the process is to be as small afterwards (RELIABILITY: 80 MB)."""
+    casa = own_parts.backend(own_parts.mosquitto())
+    iot(casa, "usuario", "crear", "ana", stdin=CLAVE)
+    before = resident(casa)
+    for _ in range(5):
+        assert casa.http.post("/sesion", {"usuario": "ana", "clave": CLAVE}).status == 201
+    assert resident(casa) - before < 15 << 20
+
+
+def resident(backend):
+    """Bytes of memory that the process has now."""
+    pages = Path(f"/proc/{backend.process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
