@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 from app.domain.events import DeviceUpdated, Event, Suceso
@@ -13,6 +13,7 @@ from app.representacion import device_event_json
 HELLO = b"event: hello\ndata: {}\n\n"
 PING = b"event: ping\ndata: {}\n\n"
 ENTRY_OVERHEAD = 600
+NO_ROOMS: Mapping[int, int] = {}
 
 
 class Entry:
@@ -67,15 +68,35 @@ class Entry:
 
 
 class Latest(NamedTuple):
-    """A device's newest event, and when it was last claimed or let go, so that a lagging reader is told ``leave``."""
+    """A device's newest event, and when it was last claimed or let go, and the number of the event with which it last
+    left each room, so that a lagging reader is told ``leave``."""
 
     entry: Entry
     changed_at: int
     reclamado_antes: bool | None
+    salidas: Mapping[int, int] = NO_ROOMS
+
+    def left(self, filtro: FiltroStream, cursor: int, antes: bool | None) -> bool:
+        """Whether a reader who lags since ``cursor`` was shown the device, and is not any more; ``antes``: whether it
+        was claimed then."""
+        if filtro.alcance is None or within(filtro, self.entry):
+            return leaves(filtro, self.entry, antes)
+        rooms = filtro.alcance.habitaciones
+        return any(n > cursor and room in rooms for room, n in self.salidas.items())
+
+
+def newest(entry: Entry, before: Latest | None) -> Latest:
+    """What is kept of a device, or of a kind of named event of it, with one more event."""
+    event, salidas = entry.event, before.salidas if before else NO_ROOMS
+    if isinstance(event, DeviceUpdated) and event.habitacion_antes is not None:
+        salidas = {**salidas, event.habitacion_antes: event.secuencia}
+    if before is None or entry.reclamado_antes != entry.reclamado:
+        return Latest(entry, event.secuencia, entry.reclamado_antes, salidas)
+    return Latest(entry, before.changed_at, before.reclamado_antes, salidas)
 
 
 def frame_for(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
-    """The bytes of an event for a reader of this filter, None when it is not for them."""
+    """The bytes of an event for a reader of this filter who sees the whole house, None when it is not for them."""
     match entry.event:
         case Suceso(serial_number=serial, reclamado=reclamado):
             if serial is None:  # of the whole house: not for who looks at one device only
@@ -87,8 +108,34 @@ def frame_for(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) 
             return entry.leave() if leaves(filtro, entry, reclamado_antes) else None
 
 
+def frame_within(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
+    """:func:`frame_for` a reader who sees a part of the house: nothing of the rest, and ``leave`` of what goes there."""
+    if within(filtro, entry):
+        return frame_for(filtro, entry, reclamado_antes)
+    return entry.leave() if _moved_out(filtro, entry, reclamado_antes) else None
+
+
+def within(filtro: FiltroStream, entry: Entry) -> bool:
+    """Whether the event is of the part of the house that the reader may see."""
+    if filtro.alcance is None:
+        return True
+    match entry.event:
+        case DeviceUpdated(dispositivo=d):
+            return filtro.alcance.includes(d.id, d.habitacion_id)
+        case Suceso(dispositivo_id=about, habitacion_id=room):
+            return about is not None and filtro.alcance.includes(about, room)
+
+
+def _moved_out(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bool:
+    """Whether with this event, which is not within the scope any more, its device left a room that is."""
+    event, alcance = entry.event, filtro.alcance
+    if alcance is None or not isinstance(event, DeviceUpdated) or event.habitacion_antes not in alcance.habitaciones:
+        return False
+    return reclamado_antes is not None and filtro.matches(event.dispositivo.serial_number, reclamado_antes)
+
+
 def leaves(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bool:
-    """Whether the device was in the filter and is not any more."""
+    """Whether the device was in the filter and is not any more, its place in the house aside."""
     if isinstance(entry.event, Suceso):
         return False
     d = entry.event.dispositivo
