@@ -17,16 +17,18 @@ def create_app(services: Services) -> Flask:
     from flask import Flask
 
     from app import (
+        guardia,
         problems,
         routes,
         routes_avisos,
         routes_casa,
+        routes_entradas,
         routes_escenas,
         routes_horario,
         routes_reglas,
         routes_sistema,
     )
-    from app.acceso import Acceso, Politica
+    from app.acceso import Acceso, Politica, how_to_trust, peer_address
     from app.rutas_ids import DeviceIdConverter
 
     app = Flask(__name__, static_folder="web/static", static_url_path="/static", template_folder="web/templates")
@@ -38,6 +40,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes.blueprint(services))
     app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_casa.blueprint(services))
+    app.register_blueprint(routes_entradas.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
     app.register_blueprint(routes_reglas.blueprint(services))
@@ -46,6 +49,9 @@ def create_app(services: Services) -> Flask:
         trusted_networks=services.settings.trusted_networks,
         allowed_hosts=services.settings.allowed_hosts,
         public_url=services.settings.public_backend_url,
+    )
+    guardia.register(
+        app, services.db, services.entradas, lambda environ: how_to_trust(peer_address(environ), politica.redes)
     )
     app.after_request(_plain_options)
     app.wsgi_app = Acceso(app.wsgi_app, politica)  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from app.domain.identidad import LOCAL
 from app.problems import CONTENT_TYPE, SECURITY_HEADERS, Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ class Acceso:
             self._politica.check(environ)
         except ProblemError as error:
             return _answer(error.problem, environ, start_response)
+        environ["iot.identidad"] = LOCAL
         return self._app(environ, start_response)
 
 

@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
@@ -210,6 +211,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 "`1`: antes de los cambios, cómo está todo ahora.",
                 {"type": "string", "enum": ["1", "0"]},
             ),
+            ENTRADA,
             Parametro("last_event_id", "query", "Como la cabecera `Last-Event-ID`.", TEXT),
             Parametro(
                 "Last-Event-ID",
@@ -221,6 +223,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         errores=(422, 503),
         curl="curl -N",
     ),
+    *OPERACIONES_ENTRADAS,
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
@@ -377,4 +380,6 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
     },
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
-ESQUEMAS |= ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+ESQUEMAS |= (
+    ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO | ESQUEMAS_ENTRADAS
+)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.domain.causa import Causa
+from app.domain.identidad import ANONIMO, Identidad
 
 if TYPE_CHECKING:
     from flask import Request
 
 TRUSTED_NETWORK = "red de confianza"
+
+
+def identity_of(request: Request) -> Identidad:
+    """Who asks, as the outermost layer found."""
+    found = request.environ.get("iot.identidad", ANONIMO)
+    assert isinstance(found, Identidad)
+    return found
 
 
 def peer_of(request: Request) -> str:

@@ -33,6 +33,7 @@ SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
 
 TITLES = {
     400: "Petición incorrecta",
+    401: "Hace falta identificarse",
     403: "Acceso denegado",
     404: "No encontrado",
     405: "Método no permitido",

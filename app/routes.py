@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
@@ -13,7 +14,8 @@ from app.cuerpo import read_json_object
 from app.domain.dispositivo import dump_object
 from app.domain.errors import VersionConflict
 from app.domain.porque import IDIOMAS
-from app.peticionario import cause_of, peer_of
+from app.guardia import ARREGLAR, exigir
+from app.peticionario import cause_of, identity_of, peer_of
 from app.porque import porque
 from app.representacion import device_json
 from app.routes_prueba import asked_of, proven
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from app.servicios import Services
 
 JSON = "application/json"
+
+
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
@@ -68,13 +72,13 @@ class _Routes:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def listar(self) -> Response:
-        filtro = parse_filtro_lista(request.args)
+        filtro = replace(parse_filtro_lista(request.args), alcance=identity_of(request).alcance)
         with self._db.reader() as conn:
             return _array(dispositivos.listar(conn, filtro))
 
     def no_reclamados(self) -> Response:
         with self._db.reader() as conn:
-            return _array(dispositivos.no_reclamados(conn))
+            return _array(dispositivos.no_reclamados(conn, identity_of(request).alcance))
 
     def obtener(self, device_id: int) -> Response:
         with self._db.reader() as conn:
@@ -123,6 +127,8 @@ class _Routes:
             antes = dispositivos.obtener(uow.conn, device_id)
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
+            if peticion.cambios.habitacion not in (None, (antes.habitacion_id,)):
+                exigir(identity_of(request), ARREGLAR)
             found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=matching_version(antes.version))
             remarks = _remarks(uow, found, peticion.cambios.configuracion)
             order = None if espera is None else ordenes.en_curso(uow, device_id, asked_of(peticion.cambios))
@@ -155,16 +161,19 @@ class _Routes:
     # --- live -------------------------------------------------------------------------------------------------------
 
     def stream(self) -> Response:
-        """The subscription is opened before the snapshot is read, so that nothing falls between the two."""
+        """The subscription is opened before the snapshot is read, so that nothing falls between the two; and before who
+        asks is looked up again, so that a revocation finds the stream or is found."""
         peticion = parse_stream(request.args, request.headers.get("Last-Event-ID"))
         if request.method == "HEAD":
             return Response(headers=STREAM_HEADERS)
-        sub = self._hub.open(peticion.filtro, address=peer_of(request), last_event_id=peticion.last_event_id)
+        quien = identity_of(request)
+        filtro = replace(peticion.filtro, alcance=quien.alcance)
+        sub = self._hub.open(filtro, address=peer_of(request), last_event_id=peticion.last_event_id, quien=quien)
         try:
             snapshot = None
             if peticion.snapshot:
                 with self._db.reader() as conn:
-                    snapshot = dispositivos.snapshot(conn, peticion.filtro)
+                    snapshot = dispositivos.snapshot(conn, filtro)
             # direct_passthrough: the server gets the iterator itself, and nothing of this request stays in memory.
             return Response(sub.stream(snapshot), headers=STREAM_HEADERS, direct_passthrough=True)
         except BaseException:

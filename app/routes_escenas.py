@@ -9,7 +9,8 @@ from flask import Blueprint, Response, request
 from app import escenas, grupos, habitaciones, masivo
 from app.coleccion import Coleccion, puertas
 from app.domain.dispositivo import dump_object
-from app.peticionario import cause_of
+from app.guardia import ARREGLAR, exigir
+from app.peticionario import cause_of, identity_of
 from app.routes import body, json_response
 from app.schemas_escenas import parse_escena, parse_grupo, parse_habitacion, parse_ordenes
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from app.servicios import Services
 
 COLECCIONES = tuple(
-    Coleccion(ruta, uno, parse, verbs.listar, verbs.obtener, verbs.crear, verbs.cambiar, verbs.borrar)
+    Coleccion(ruta, uno, parse, verbs.listar, verbs.obtener, verbs.crear, verbs.cambiar, verbs.borrar, verbs.recortar)
     for ruta, uno, parse, verbs in (
         ("habitaciones", "habitacion", parse_habitacion, habitaciones),
         ("grupos", "grupo", parse_grupo, grupos),
@@ -44,12 +45,16 @@ class _Routes:
 
     def aplicar_escena(self, escena_id: int) -> Response:
         with self._db.unit_of_work(cause_of(request)) as uow:
-            return _results(escenas.aplicar(uow, escena_id))
+            return _results(escenas.aplicar(uow, escena_id, identity_of(request).alcance))
 
     def ordenar(self) -> Response:
         destino, cambios = parse_ordenes(body())
+        quien = identity_of(request)
+        if cambios.habitacion is not None:
+            exigir(quien, ARREGLAR)
         with self._db.unit_of_work(cause_of(request)) as uow:
-            return _results(masivo.aplicar(uow, [(i, cambios) for i in masivo.alcanzados(uow.conn, destino)]))
+            wanted = masivo.alcanzados(uow.conn, destino, quien.alcance)
+            return _results(masivo.aplicar(uow, [(i, cambios) for i in wanted], quien.alcance))
 
 
 def _results(results: list[Resultado]) -> Response:

@@ -31,6 +31,7 @@ from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
 from app.domain.events import AccesoRevocado, Event
+from app.entradas import Entradas
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
 from app.ingest import Delivery, Ingest
@@ -137,9 +138,12 @@ class Runtime:
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
+        self.entradas = Entradas(clock)
+        self._revocations.subscribe(self.entradas.revocar)
+        self._revocations.subscribe(self.hub.revoke)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
-        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado))
+        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.entradas))
         self.server = Server(app, settings, clock, on_stop=self._end_waits)
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:

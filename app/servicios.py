@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from app.clock import Clock
     from app.db import Database
+    from app.entradas import Entradas
     from app.espera import Esperas
     from app.sse import Hub
 
@@ -41,3 +42,4 @@ class Services:
     esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]
+    entradas: Entradas

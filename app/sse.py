@@ -27,7 +27,7 @@ from app.domain.events import AccesoRevocado, Event
 from app.domain.filtro import FiltroStream
 from app.domain.identidad import Identidad
 from app.sse_frames import Entry, Latest, frame_for, frame_within, newest
-from app.sse_lector import Stream, Subscription
+from app.sse_lector import Subscription
 
 CHUNK_BYTES = 256 << 10
 """A reader is given at most about this much at once, so that one write never holds much memory."""
@@ -142,8 +142,8 @@ class Hub:
         quien: Identidad | None = None,
         expira: datetime | None = None,
     ) -> Subscription:
-        """A place in the stream, from now or from after ``last_event_id``; it ends when what ``quien`` proved is revoked,
-        or at ``expira``.
+        """A place in the stream, from now or from after ``last_event_id``; it ends when what ``quien`` proved is
+        revoked, or at ``expira``.
 
         Raises:
             TooManyStreams: a bound is reached, or the program is stopping.

@@ -109,7 +109,7 @@ def frame_for(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) 
 
 
 def frame_within(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
-    """:func:`frame_for` a reader who sees a part of the house: nothing of the rest, and ``leave`` of what goes there."""
+    """:func:`frame_for` a reader who sees a part of the house: nothing of the rest, ``leave`` of what goes there."""
     if within(filtro, entry):
         return frame_for(filtro, entry, reclamado_antes)
     return entry.leave() if _moved_out(filtro, entry, reclamado_antes) else None

@@ -69,8 +69,7 @@ class Subscription:
 
     def is_of(self, fact: AccesoRevocado) -> bool:
         """Whether the reader came in with what is revoked."""
-        mine = self._quien
-        return mine is not None and mine.usuario_id == fact.usuario_id and fact.credencial in (None, mine.credencial)
+        return self._quien is not None and self._quien.is_of(fact.usuario_id, fact.credencial)
 
     def kill(self) -> None:
         """In the loop: end the stream at once, also in the middle of sending to a reader that does not read."""

@@ -14,6 +14,7 @@ from app import create_app
 from app.bus import Bus
 from app.clock import Clock
 from app.db import Database
+from app.entradas import Entradas
 from app.espera import Esperas
 from app.migrations import migrate
 from app.server import Server
@@ -77,7 +78,7 @@ def make_services(folder: Path, settings: EdgeSettings, parts: dict[str, Any]) -
     bus.subscribe(hub.publish)
     esperas = Esperas()
     bus.subscribe(esperas.on_events)
-    return Services(settings, db, hub, esperas, clock, lambda: parts)
+    return Services(settings, db, hub, esperas, clock, lambda: parts, Entradas(clock))
 
 
 @contextmanager
