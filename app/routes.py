@@ -11,7 +11,8 @@ from flask import Blueprint, Response, request
 from app import dispositivos, historial, horarios, ordenes
 from app.consultas import parse_esperar, parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
-from app.domain.dispositivo import dump_object
+from app.domain.causa import recortada
+from app.domain.dispositivo import dump_object, load_object
 from app.domain.errors import VersionConflict
 from app.domain.porque import IDIOMAS
 from app.guardia import ARREGLAR, exigir
@@ -96,7 +97,7 @@ class _Routes:
             pagina,
             lambda row: (
                 f'{{"estado":{_text(row.estado)},"parametros":{row.parametros_json},"timestamp":{_text(row.timestamp)},'
-                f'"causa":{row.causa_json}}}'
+                f'"causa":{_cause_json(row.causa_json)}}}'
             ),
         )
 
@@ -106,12 +107,20 @@ class _Routes:
         with self._db.reader() as conn:
             dispositivos.obtener(conn, device_id)
             pagina = ordenes.pagina(conn, device_id, estado=estado, page=page, per_page=per_page)
-        return paged(pagina, lambda order: dump_object(order.as_object()))
+        part = identity_of(request).alcance is not None
+        return paged(pagina, lambda order: dump_object(order.as_object(parte=part)))
 
     def porque(self, device_id: int) -> Response:
         idioma = request.accept_languages.best_match(IDIOMAS, default=IDIOMAS[0])
         with self._db.reader() as conn:
-            found = porque(conn, device_id, ahora=self._clock.now(), defecto=self._db.casa, idioma=idioma)
+            found = porque(
+                conn,
+                device_id,
+                ahora=self._clock.now(),
+                defecto=self._db.casa,
+                idioma=idioma,
+                parte=identity_of(request).alcance is not None,
+            )
         answer = json_response(dump_object(found))
         answer.headers["Content-Language"] = idioma
         answer.headers["Vary"] = "Accept-Language"
@@ -226,6 +235,11 @@ def matching_version(version: int) -> int | None:
     if not tags.star_tag and not tags.is_strong(str(version)):
         raise VersionConflict(version)
     return None if tags.star_tag else version
+
+
+def _cause_json(text: str) -> str:
+    """A cause, as the caller may know it."""
+    return text if identity_of(request).alcance is None else dump_object(recortada(load_object(text)))
 
 
 def _text(value: str | None) -> str:

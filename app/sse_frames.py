@@ -6,6 +6,8 @@ import json
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
+from app.domain.causa import recortada
+from app.domain.dispositivo import dump_object, load_object
 from app.domain.events import DeviceUpdated, Event, Suceso
 from app.domain.filtro import FiltroStream
 from app.representacion import device_event_json
@@ -19,13 +21,14 @@ NO_ROOMS: Mapping[int, int] = {}
 class Entry:
     """An event in the history; its frame is made when the first reader needs it."""
 
-    __slots__ = ("_frame", "epoch", "event", "size")
+    __slots__ = ("_frame", "_trimmed", "epoch", "event", "size")
 
     def __init__(self, event: Event, epoch: str) -> None:
         self.event = event
         self.epoch = epoch
         self.size = ENTRY_OVERHEAD + _weight(event)
         self._frame: bytes | None = None
+        self._trimmed: bytes | None = None
 
     @property
     def key(self) -> Hashable:
@@ -57,6 +60,21 @@ class Entry:
                     self._frame = f"{head}event: {tipo}\ndata: {datos}\n\n".encode()
         assert self._frame is not None
         return self._frame
+
+    @property
+    def has_cause(self) -> bool:
+        """Whether it tells a cause, of which not everybody is told all."""
+        return isinstance(self.event, Suceso) and self.event.tipo == "orden"
+
+    def trimmed(self) -> bytes:
+        """The frame of one that :attr:`has_cause`, for who sees a part of the house."""
+        assert isinstance(self.event, Suceso)
+        if self._trimmed is None:
+            told = load_object(self.event.datos_json)
+            told["causa"] = recortada(told["causa"])
+            head = f"id: {self.epoch}-{self.event.secuencia}\nevent: {self.event.tipo}\n"
+            self._trimmed = f"{head}data: {dump_object(told)}\n\n".encode()
+        return self._trimmed
 
     def leave(self, *, placed: bool = True) -> bytes:
         """The frame that tells a reader that the device is not in its filter any more; ``placed``: with its id."""
@@ -111,7 +129,8 @@ def frame_for(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) 
 def frame_within(filtro: FiltroStream, entry: Entry, reclamado_antes: bool | None) -> bytes | None:
     """:func:`frame_for` a reader who sees a part of the house: nothing of the rest, ``leave`` of what goes there."""
     if within(filtro, entry):
-        return frame_for(filtro, entry, reclamado_antes)
+        found = frame_for(filtro, entry, reclamado_antes)
+        return entry.trimmed() if found is not None and entry.has_cause else found
     return entry.leave() if _moved_out(filtro, entry, reclamado_antes) else None
 
 

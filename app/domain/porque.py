@@ -54,12 +54,19 @@ REASONS: Mapping[str, Texto] = {
     "sistema": {"es": "lo hizo el propio programa", "en": "the program itself did it"},
 }
 """By the kinds of :class:`app.domain.causa.Causa`."""
+_TRIMMED: Mapping[str, tuple[str, Texto]] = {
+    "http": ("desde", {"es": "lo pidió {quien}", "en": "{quien} asked for it"}),
+    "escena": ("nombre", {"es": "lo pidió una escena", "en": "a scene asked for it"}),
+    "regla": ("nombre", {"es": "se cumplió una regla", "en": "a rule was met"}),
+}
+"""What is said without that field, which not everybody is told."""
 _HEAD: Texto = {"es": "«{nombre}» figura como {estado}", "en": "“{nombre}” is shown as {estado}"}
 _SINCE: Texto = {"es": " desde el {cuando} porque {razon}", "en": " since {cuando} because {razon}"}
 _NOBODY: Texto = {"es": ", y ya no se guarda por qué", "en": ", and why is not kept any more"}
 _PROVEN: Texto = {"es": ", y el dispositivo lo confirmó", "en": ", and the device confirmed it"}
 _LATER: Texto = {"es": " {tiempo} después", "en": " {tiempo} later"}
 _APPLIED: Texto = {"es": ", que aplicó {quien} desde {desde}", "en": ", applied by {quien} from {desde}"}
+_APPLIED_BY: Texto = {"es": ", que aplicó {quien}", "en": ", applied by {quien}"}
 _APPLIED_BY_RULE: Texto = {"es": ", que aplicó la regla {id}", "en": ", applied by rule {id}"}
 _WISH: Mapping[str, Texto] = {
     "abierta": {
@@ -137,7 +144,8 @@ def _root(en: str, causa: Mapping[str, Any], idioma: str) -> dict[str, Any]:
 
 def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
     """A cause as half a sentence; one of a later version's kinds is named as it is."""
-    template = REASONS.get(str(causa.get("tipo")))
+    field, trimmed = _TRIMMED.get(str(causa.get("tipo")), ("tipo", None))
+    template = trimmed if field not in causa else REASONS.get(str(causa.get("tipo")))
     if template is None:
         return str(causa.get("tipo"))
     quien = causa.get("quien")
@@ -170,7 +178,9 @@ def _applied(causa: Mapping[str, Any], quien: str, idioma: str) -> str:
     if causa.get("tipo") != "escena":
         return ""
     if causa.get("quien"):
-        return _APPLIED[idioma].format(quien=quien, desde=causa.get("desde", "?"))
+        if "desde" not in causa:
+            return _APPLIED_BY[idioma].format(quien=quien)
+        return _APPLIED[idioma].format(quien=quien, desde=causa["desde"])
     rules = [link.removeprefix("regla ") for link in causa.get("cadena", ()) if link.startswith("regla ")]
     return _APPLIED_BY_RULE[idioma].format(id=rules[-1]) if rules else ""
 
