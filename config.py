@@ -45,7 +45,9 @@ class Config:
 
     # Who gets in
     TRUSTED_NETWORKS = ("127.0.0.0/8", "::1/128")
+    TRUSTED_PROXIES: tuple[str, ...] = ()
     ALLOWED_HOSTS: tuple[str, ...] = ()
+    CORS_ORIGINS: tuple[str, ...] = ()
 
     # Ingest
     INGEST_DEVICE_RATE = 20.0
@@ -191,14 +193,27 @@ AJUSTES: tuple[Ajuste, ...] = (
     Ajuste(
         "TRUSTED_NETWORKS",
         "redes",
-        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 403. Vacía: nadie. Esta máquina cuenta como "
+        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 401. Vacía: nadie. Esta máquina cuenta como "
         "127.0.0.1 también cuando se llama por su dirección de la red.",
+        "CIDR",
+    ),
+    Ajuste(
+        "TRUSTED_PROXIES",
+        "redes",
+        "Proxies inversos a los que se cree quién hay detrás (X-Forwarded-For) y si llega por https. Lo que venga de "
+        "ellos sin decirlo nunca entra sin credenciales. Vacía: ninguno.",
         "CIDR",
     ),
     Ajuste(
         "ALLOWED_HOSTS",
         "anfitriones",
         "Otros nombres con los que se puede pedir este servidor, además de los de esta máquina.",
+    ),
+    Ajuste(
+        "CORS_ORIGINS",
+        "origenes",
+        "Orígenes exactos (como https://panel.casa.lan) de las páginas de otro sitio que pueden usar la API, siempre "
+        "con un token. Vacía: ninguno.",
     ),
     _numero(
         "INGEST_DEVICE_RATE", 0, 100_000, "mensajes/s", "Mensajes que se aceptan de un dispositivo. 0 = sin límite."

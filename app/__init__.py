@@ -28,7 +28,7 @@ def create_app(services: Services) -> Flask:
         routes_reglas,
         routes_sistema,
     )
-    from app.acceso import Acceso, Politica, how_to_trust, peer_address
+    from app.acceso import Acceso, Politica
     from app.rutas_ids import DeviceIdConverter
 
     app = Flask(__name__, static_folder="web/static", static_url_path="/static", template_folder="web/templates")
@@ -48,13 +48,13 @@ def create_app(services: Services) -> Flask:
     politica = Politica.make(
         trusted_networks=services.settings.trusted_networks,
         allowed_hosts=services.settings.allowed_hosts,
+        cors_origins=services.settings.cors_origins,
         public_url=services.settings.public_backend_url,
+        trusted_proxies=services.settings.trusted_proxies,
     )
-    guardia.register(
-        app, services.db, services.entradas, lambda environ: how_to_trust(peer_address(environ), politica.redes)
-    )
+    guardia.register(app, services.db, services.pases, politica)
     app.after_request(_plain_options)
-    app.wsgi_app = Acceso(app.wsgi_app, politica)  # type: ignore[method-assign]
+    app.wsgi_app = Acceso(app.wsgi_app, politica, services.autenticador)  # type: ignore[method-assign]
     return app
 
 

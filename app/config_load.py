@@ -82,7 +82,9 @@ class Settings:
     mqtt_shared_topic: bool
     mqtt_embedded: str
     trusted_networks: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
     ingest_device_rate: float
     ingest_batch_max: int
     ingest_queue_max: int

@@ -10,52 +10,63 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 
 from app import dispositivos
-from app.domain.errors import DispositivoNotFound
+from app.acceso import how_to_trust, peer_address, unauthorised
+from app.domain.errors import CredencialInvalida, DispositivoNotFound
 from app.domain.permisos import ARREGLAR, NOMBRES, PERMISOS, VER, Acceso
-from app.entradas import PARAMETRO
+from app.pases import DURA_S, PARAMETRO
 from app.peticionario import identity_of
 from app.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flask import Flask
 
+    from app.acceso import Politica
     from app.db import Database
     from app.domain.identidad import Identidad
-    from app.entradas import Entradas
+    from app.pases import Pases
 
 __all__ = ["ARREGLAR", "exigir", "register", "route_of"]
 
 log = logging.getLogger(__name__)
 
 STREAM = ("GET", "/stream/dispositivos")
-BASIC = 'Basic realm="IoT Backend", charset="UTF-8"'
-BEARER = 'Bearer realm="IoT Backend"'
-SIN_IDENTIFICAR = "Hace falta identificarse: con una sesión o con un token"
 DE_LA_CASA = "No tiene permiso para eso: es de toda la casa, y su cuenta alcanza solo a una parte"
 _ARGUMENT = re.compile(r"<(?:[^:<>]+:)?[^<>]+>")
 
 
-def register(app: Flask, db: Database, entradas: Entradas, how_to_enter: Callable[[dict[str, Any]], str]) -> None:
-    """Guard every route of the app. ``how_to_enter`` says of an environ how its peer could be let in."""
+def register(app: Flask, db: Database, pases: Pases, politica: Politica) -> None:
+    """Guard every route of the app."""
 
     def check() -> None:
+        environ = request.environ
         route = route_of(request.method, request.url_rule.rule) if request.url_rule is not None else None
         if route == STREAM and PARAMETRO in request.args:
-            found = entradas.usar(request.args[PARAMETRO])
-            if found is None:
-                raise _unknown("La entrada no es válida: ya se usó, o pasaron sus 30 segundos")
-            request.environ["iot.identidad"] = found
+            _take_ticket(pases, environ, request.args[PARAMETRO])
         quien = identity_of(request)
         acceso = _asked(route)
         if not quien.can(VER.permiso) and not acceso.allows(quien):
-            raise _unknown(how_to_enter(request.environ))
+            raise _unknown(environ, politica)
         exigir(quien, acceso)
         if acceso.dispositivo and quien.alcance is not None:
             _check_device(db, quien, request.view_args or {})
 
     app.before_request(check)
+
+
+def _take_ticket(pases: Pases, environ: dict[str, Any], text: str) -> None:
+    found = pases.usar(text)
+    if found is None:
+        detail = f"La entrada no es válida: ya se usó, o pasaron sus {DURA_S} segundos"
+        raise unauthorised(environ, detail, codigo=CredencialInvalida.codigo)
+    environ["iot.identidad"] = found
+
+
+def _unknown(environ: dict[str, Any], politica: Politica) -> ProblemError:
+    """The 401 of who proved nothing, or showed a cookie that proves nothing."""
+    wrong = environ.get("iot.credencial_invalida")
+    if isinstance(wrong, CredencialInvalida):
+        return unauthorised(environ, wrong.mensaje, codigo=wrong.codigo)
+    return unauthorised(environ, how_to_trust(peer_address(environ), politica.redes))
 
 
 @cache
@@ -97,15 +108,3 @@ def _check_device(db: Database, quien: Identidad, args: dict[str, Any]) -> None:
             found = dispositivos.obtener(conn, device_id)
             if not quien.sees(found.id, found.habitacion_id):
                 raise DispositivoNotFound
-
-
-def _unknown(detail: str) -> ProblemError:
-    headers = [("WWW-Authenticate", _challenge(request.headers))]
-    return ProblemError(Problem(401, "sin_identificar", SIN_IDENTIFICAR, detail, headers=headers))
-
-
-def _challenge(headers: Any) -> str:
-    """A program, and who types the address, is asked for Basic; the script of a page is not: the browser would put its
-    own window for a password over the page."""
-    scripted = "X-Requested-With" in headers or headers.get("Sec-Fetch-Dest", "document") not in ("document", "")
-    return BEARER if scripted else BASIC

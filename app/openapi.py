@@ -11,11 +11,12 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from app import __version__
+from app.acceso import COOKIE
 from app.domain.identidad import Permiso
 from app.domain.permisos import NOMBRES, PERMISOS, Acceso
-from app.entradas import PARAMETRO
 from app.openapi_base import JSON, Operacion, Respuesta, ref
 from app.openapi_tabla import ESQUEMAS, OPERACIONES
+from app.pases import PARAMETRO
 from app.problems import CONTENT_TYPE as PROBLEM
 from app.problems import TITLES
 
@@ -23,7 +24,6 @@ REF_TEMPLATE = "#/components/schemas/{model}"
 ALWAYS = (401, 403, 421)
 """Any request may be refused for whom it comes from (a wrong credential also where none is needed), for the page that
 makes it, and for the name it asks for."""
-COOKIE = "iot_sesion"
 STREAM = "/stream/dispositivos"
 SCHEMES: dict[str, dict[str, str]] = {
     "sesion": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "La que da `POST /sesion`."},

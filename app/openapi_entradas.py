@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.entradas import DURA_S, PARAMETRO
 from app.openapi_base import INT, STR, Operacion, Parametro, Respuesta, objeto, ref
+from app.pases import DURA_S, PARAMETRO
 
 _TEXTO = "Zk1x3v0c8QyJw2mT9bLr5sHnUe7fGaPd4iKoXlVtCqM"
 _EJEMPLO = {"entrada": _TEXTO, "dura_s": DURA_S, "flujo": f"/stream/dispositivos?{PARAMETRO}={_TEXTO}"}

@@ -1,4 +1,4 @@
-"""Who asks over HTTP: the cause of the changes that a request makes."""
+"""Who asks over HTTP: the identity that ``app.acceso`` found, and the cause of the changes that the request makes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.domain.identidad import ANONIMO, Identidad
 if TYPE_CHECKING:
     from flask import Request
 
-TRUSTED_NETWORK = "red de confianza"
+    from app.domain.identidad import Identidad
 
 
 def identity_of(request: Request) -> Identidad:
@@ -21,10 +21,11 @@ def identity_of(request: Request) -> Identidad:
 
 
 def peer_of(request: Request) -> str:
-    """The peer's address, of the connection itself: what a header says of it is anybody's word."""
+    """The peer's address: of the connection itself, or what a proxy of TRUSTED_PROXIES says of it; what anybody else's
+    header says is anybody's word."""
     return request.environ.get("iot.peer") or request.remote_addr or ""
 
 
 def cause_of(request: Request) -> Causa:
     """The cause of what this request changes: who (where the network is the credential, that) and from where."""
-    return Causa("http", quien=TRUSTED_NETWORK, desde=peer_of(request) or None)
+    return Causa("http", quien=identity_of(request).quien, desde=peer_of(request) or None)

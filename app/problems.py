@@ -47,6 +47,7 @@ TITLES = {
     417: "Expectativa no admitida",
     421: "Nombre de servidor no reconocido",
     422: "Datos no válidos",
+    429: "Demasiados intentos",
     431: "Cabeceras demasiado grandes",
     500: "Error interno",
     503: "Servicio ocupado",
@@ -107,6 +108,14 @@ _STATUS: dict[type[DomainError], int] = {
     de.StorageFull: 507,
     de.StorageDamaged: 503,
     de.TooManyStreams: 503,
+    de.UltimoAdministrador: 409,
+    de.SinPermiso: 403,
+    de.SinCuenta: 409,
+    de.YaHayCuentas: 409,
+    de.EntradaRechazada: 401,
+    de.CredencialInvalida: 401,
+    de.DemasiadosIntentos: 429,
+    de.ContrasenasOcupadas: 503,
 }
 
 _HTTP_SENTENCES = {
@@ -130,7 +139,8 @@ def of_domain(error: DomainError) -> Problem:
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
     errores = error.errores if isinstance(error, de.DatosInvalidos) else ()
     extra = {"version": error.actual} if isinstance(error, de.VersionConflict) else {}
-    headers: tuple[tuple[str, str], ...] = (("Retry-After", str(RETRY_AFTER_S)),) if status in (503, 507) else ()
+    wait = error.segundos if isinstance(error, de.Espere) else RETRY_AFTER_S
+    headers: tuple[tuple[str, str], ...] = (("Retry-After", str(wait)),) if status in (429, 503, 507) else ()
     if isinstance(error, de.VersionConflict):
         headers = (("ETag", f'"{error.actual}"'),)
     return Problem(status, error.codigo, error.mensaje, errores=errores, headers=headers, extra=extra)

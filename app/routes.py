@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from app import dispositivos, historial, horarios, ordenes
+from app import dispositivos, historial, horarios, ordenes, vigencia
 from app.consultas import parse_esperar, parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
 from app.domain.causa import recortada
@@ -179,10 +179,9 @@ class _Routes:
         filtro = replace(peticion.filtro, alcance=quien.alcance)
         sub = self._hub.open(filtro, address=peer_of(request), last_event_id=peticion.last_event_id, quien=quien)
         try:
-            snapshot = None
-            if peticion.snapshot:
-                with self._db.reader() as conn:
-                    snapshot = dispositivos.snapshot(conn, filtro)
+            with self._db.reader() as conn:
+                sub.end_at(vigencia.hasta(conn, quien))
+                snapshot = dispositivos.snapshot(conn, filtro) if peticion.snapshot else None
             # direct_passthrough: the server gets the iterator itself, and nothing of this request stays in memory.
             return Response(sub.stream(snapshot), headers=STREAM_HEADERS, direct_passthrough=True)
         except BaseException:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, request
 
 from app.domain.dispositivo import dump_object
-from app.entradas import DURA_S, PARAMETRO
+from app.pases import DURA_S, PARAMETRO
 from app.peticionario import identity_of
 from app.routes import json_response
 
@@ -19,7 +19,7 @@ def blueprint(services: Services) -> Blueprint:
     """The routes over these parts."""
 
     def crear_entrada() -> Response:
-        text = services.entradas.dar(identity_of(request))
+        text = services.pases.dar(identity_of(request))
         told = {"entrada": text, "dura_s": DURA_S, "flujo": f"/stream/dispositivos?{PARAMETRO}={text}"}
         answer = json_response(dump_object(told), 201)
         answer.headers["Cache-Control"] = "no-store"

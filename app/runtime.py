@@ -19,6 +19,7 @@ import gevent
 
 from app import __version__, create_app, dispositivos
 from app import runtime_ajustes as ajustes
+from app.autenticador import Autenticador
 from app.avisos import cerrar_puertas
 from app.broker import BrokerError, BrokerInfo, choose_broker
 from app.broker_base import Broker
@@ -26,19 +27,22 @@ from app.bus import Bus
 from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock, iso_z
 from app.config_load import Settings
+from app.contrasenas import Contrasenas
 from app.db import Database
 from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
 from app.domain.events import AccesoRevocado, Event
-from app.entradas import Entradas
+from app.entrada import Entrada
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
 from app.ingest import Delivery, Ingest
+from app.intentos import Intentos
 from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
 from app.mqtt_client import MqttClient
+from app.pases import Pases
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
 from app.server import Server, max_connections
@@ -138,12 +142,26 @@ class Runtime:
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
-        self.entradas = Entradas(clock)
-        self._revocations.subscribe(self.entradas.revocar)
-        self._revocations.subscribe(self.hub.revoke)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
-        app = create_app(Services(settings, self.db, self.hub, self.esperas, clock, self.estado, self.entradas))
+        self.autenticador = Autenticador(self.db, clock)
+        self.pases = Pases(clock)
+        for listener in (self.autenticador.on_revoked, self.pases.revocar, self.hub.revoke):
+            self._revocations.subscribe(listener)
+        self.entrada = Entrada(self.db, clock, Contrasenas(), Intentos())
+        app = create_app(
+            Services(
+                settings,
+                self.db,
+                self.hub,
+                self.esperas,
+                clock,
+                self.estado,
+                self.autenticador,
+                self.entrada,
+                self.pases,
+            )
+        )
         self.server = Server(app, settings, clock, on_stop=self._end_waits)
 
     def run(self, banner: Callable[[RuntimeInfo], None], *, demo: bool) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from app.autenticador import Autenticador
     from app.clock import Clock
     from app.db import Database
-    from app.entradas import Entradas
+    from app.entrada import Entrada
     from app.espera import Esperas
+    from app.pases import Pases
     from app.sse import Hub
 
 
@@ -21,7 +23,11 @@ class EdgeSettings(Protocol):
     @property
     def trusted_networks(self) -> tuple[str, ...]: ...
     @property
+    def trusted_proxies(self) -> tuple[str, ...]: ...
+    @property
     def allowed_hosts(self) -> tuple[str, ...]: ...
+    @property
+    def cors_origins(self) -> tuple[str, ...]: ...
     @property
     def public_backend_url(self) -> str: ...
     @property
@@ -42,4 +48,6 @@ class Services:
     esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]
-    entradas: Entradas
+    autenticador: Autenticador
+    entrada: Entrada
+    pases: Pases

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from datetime import datetime
 from typing import Protocol
 
 import gevent
@@ -140,10 +139,9 @@ class Hub:
         address: str,
         last_event_id: str | None,
         quien: Identidad | None = None,
-        expira: datetime | None = None,
     ) -> Subscription:
         """A place in the stream, from now or from after ``last_event_id``; it ends when what ``quien`` proved is
-        revoked, or at ``expira``.
+        revoked.
 
         Raises:
             TooManyStreams: a bound is reached, or the program is stopping.
@@ -158,10 +156,8 @@ class Hub:
             self._counts["resets"] += reset
             self._counts["reanudadas"] += cursor is not None
             start = cursor if cursor is not None else self.last
-            sub = Subscription(self, filtro, address, start, reset=reset, quien=quien, expira=expira)
+            sub = Subscription(self, filtro, address, start, reset=reset, quien=quien)
             self._open.add(sub)
-            if expira is not None:
-                self._expiring.add(sub)
             self._of_address[address] = mine + 1
             self._counts["abiertas"] += 1
             return sub
@@ -184,6 +180,12 @@ class Hub:
                 sub.ended = True
         if ended and self._loop is not None:
             self._loop.run_callback_threadsafe(self._end, ended)
+
+    def expire(self, sub: Subscription) -> None:
+        """End a stream when its time comes."""
+        with self._lock:
+            if sub in self._open:
+                self._expiring.add(sub)
 
     @staticmethod
     def _end(subs: Sequence[Subscription]) -> None:

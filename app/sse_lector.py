@@ -43,11 +43,10 @@ class Subscription:
         *,
         reset: bool,
         quien: Identidad | None,
-        expira: datetime | None,
     ) -> None:
         self._hub = hub
         self._quien = quien
-        self.expira = expira
+        self.expira: datetime | None = None
         self.ended = False
         self._greenlet: gevent.Greenlet | None = None
         self.filtro = filtro
@@ -70,6 +69,12 @@ class Subscription:
     def is_of(self, fact: AccesoRevocado) -> bool:
         """Whether the reader came in with what is revoked."""
         return self._quien is not None and self._quien.is_of(fact.usuario_id, fact.credencial)
+
+    def end_at(self, instant: datetime | None) -> None:
+        """The stream ends then, when what let the reader in does; None: nothing says when."""
+        if instant is not None:
+            self.expira = instant
+            self._hub.expire(self)
 
     def kill(self) -> None:
         """In the loop: end the stream at once, also in the middle of sending to a reader that does not read."""

@@ -27,18 +27,18 @@ _BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _Entrada:
+class _Pase:
     quien: Identidad
     hasta: float
 
 
-class Entradas:
+class Pases:
     """The tickets that were given out and not used; any thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._given: dict[bytes, _Entrada] = {}  # by its digest, oldest first
+        self._given: dict[bytes, _Pase] = {}  # by its digest, oldest first
 
     def dar(self, quien: Identidad) -> str:
         """A ticket for who asks.
@@ -54,7 +54,7 @@ class Entradas:
                 del self._given[mine[0]]
             if len(self._given) >= MAX_ENTRADAS:
                 raise DemasiadosNombrados("Hay demasiadas entradas sin usar; inténtelo en unos segundos")
-            self._given[_digest(text)] = _Entrada(quien, now + DURA_S)
+            self._given[_digest(text)] = _Pase(quien, now + DURA_S)
         return text
 
     def usar(self, text: str) -> Identidad | None:
@@ -68,7 +68,7 @@ class Entradas:
         with self._lock:
             self._keep(lambda e: not any(e.quien.is_of(fact.usuario_id, fact.credencial) for fact in facts))
 
-    def _keep(self, wanted: Callable[[_Entrada], bool]) -> None:
+    def _keep(self, wanted: Callable[[_Pase], bool]) -> None:
         self._given = {key: e for key, e in self._given.items() if wanted(e)}
 
 
