@@ -94,11 +94,12 @@ def check_rules(clave: str, nombre: str, campo: str = "clave") -> None:
     """
     clave = _normal(clave)
     folded = clave.casefold()
+    word = folded.strip("0123456789.,-_!?#*@$ ")  # a year and a sign around it are what everybody adds
     if not MIN_LENGTH <= len(clave) <= MAX_LENGTH:
         fault = f"debe tener entre {MIN_LENGTH} y {MAX_LENGTH} caracteres"
-    elif folded.strip("0123456789.,-_!?#*@$ ") == nombre.casefold():
+    elif word == nombre.casefold():
         fault = "no puede ser el nombre de usuario"
-    elif folded in common() or len(set(folded)) < 3:
+    elif not common().isdisjoint((folded, word)) or len(set(folded)) < 3:
         fault = "es de las que se prueban primero; elija otra (tres palabras sueltas sirven)"
     else:
         return

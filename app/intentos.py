@@ -71,7 +71,7 @@ class Intentos:
             self._take(("", where), 1)
             self._take((account, ""), tries)
 
-    def waiting(self) -> int:
+    def remembered(self) -> int:
         """How many counts are remembered."""
         return len(self._counts)
 

@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
@@ -228,6 +229,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
     *OPERACIONES_REGLAS,
+    *OPERACIONES_CUENTAS,
     *OPERACIONES_AVISOS,
     Operacion(
         "GET",
@@ -383,3 +385,4 @@ ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objet
 ESQUEMAS |= (
     ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO | ESQUEMAS_ENTRADAS
 )
+ESQUEMAS |= ESQUEMAS_CUENTAS

@@ -77,7 +77,11 @@ def read_until_silent(sock: socket.socket) -> bytes:
 
 
 def make_services(
-    folder: Path, settings: EdgeSettings, parts: dict[str, Any], clock: Clock | None = None, control: str | None = None
+    folder: Path,
+    settings: EdgeSettings,
+    parts: dict[str, Any],
+    clock: Clock | None = None,
+    control: str | None = None,
 ) -> Services:
     clock = clock or Clock()
     bus: Bus[Event] = Bus()
