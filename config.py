@@ -40,6 +40,7 @@ class Config:
     MQTT_TLS_INSECURE = False
     MQTT_CLIENT_ID = "iot-backend"
     MQTT_LISTEN_HOST = "127.0.0.1"
+    MQTT_LISTEN_ANONYMOUS = False
     MQTT_SHARED_TOPIC = True
     MQTT_EMBEDDED = "auto"
 
@@ -178,6 +179,12 @@ AJUSTES: tuple[Ajuste, ...] = (
         "MQTT_LISTEN_HOST",
         "direccion",
         "Dirección en la que escucha el broker que arranca el programa. 0.0.0.0 = también para los equipos de la red.",
+    ),
+    Ajuste(
+        "MQTT_LISTEN_ANONYMOUS",
+        "booleano",
+        "Con MQTT_LISTEN_HOST abierto a la red, dejar entrar sin usuario ni contraseña a los dispositivos que no los "
+        "tienen. Sin él, ese broker pide usuario y contraseña a todos.",
     ),
     Ajuste(
         "MQTT_SHARED_TOPIC",

@@ -20,7 +20,7 @@ from app.broker_base import (
     tls_context,
 )
 from app.broker_child import cannot_use, lock_folder, make_folder, port_taken
-from app.broker_mosquitto import MosquittoBroker, find_mosquitto
+from app.broker_mosquitto import Access, MosquittoBroker, find_mosquitto
 from app.broker_orphan import end_orphan
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
     program = find_mosquitto()
     if program is not None:
         return MosquittoBroker(
-            program, folder, listen_host=settings.mqtt_listen_host, port=settings.mqtt_broker_port, clock=clock
+            program,
+            folder,
+            listen_host=settings.mqtt_listen_host,
+            port=settings.mqtt_broker_port,
+            clock=clock,
+            access=_access(settings),
         )
     if settings.mqtt_embedded == "nunca":
         raise BrokerError(
@@ -60,6 +65,12 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
             'ponga MQTT_BROKER_URL, o permita el de prueba con MQTT_EMBEDDED = "auto"',
         )
     return _embedded(settings, folder, clock)
+
+
+def _access(settings: BrokerSettings) -> Access:
+    """From the network nobody gets in without a user, unless the owner says so."""
+    open_to_all = is_loopback(settings.mqtt_listen_host) or settings.mqtt_listen_anonymous
+    return Access(anonymous=open_to_all, shared=settings.mqtt_shared_topic, client_id=settings.mqtt_client_id)
 
 
 class ExternalBroker(Broker):
@@ -148,9 +159,10 @@ def _listen_limits(settings: BrokerSettings) -> tuple[str, ...]:
 
 
 def _embedded(settings: BrokerSettings, folder: Path, clock: Clock) -> Broker:
+    open_to_all = is_loopback(settings.mqtt_listen_host) or settings.mqtt_listen_anonymous
     return EmbeddedBroker(
         folder,
-        listen_host=settings.mqtt_listen_host,
+        listen_host=settings.mqtt_listen_host if open_to_all else _LOCAL,
         port=settings.mqtt_broker_port,
         client_id=settings.mqtt_client_id,
         clock=clock,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.clock import Clock
 
 Kind = Literal["configurado", "encontrado", "mosquitto", "embebido"]
@@ -35,6 +37,10 @@ class BrokerSettings(Protocol):
     def mqtt_broker_port(self) -> int: ...
     @property
     def mqtt_listen_host(self) -> str: ...
+    @property
+    def mqtt_listen_anonymous(self) -> bool: ...
+    @property
+    def mqtt_shared_topic(self) -> bool: ...
     @property
     def mqtt_embedded(self) -> str: ...
     @property
@@ -103,6 +109,15 @@ class Broker(ABC):
     def credentials(self) -> tuple[str, str] | None:
         """User and password for the backend's own connection; None = those of the settings."""
         return None
+
+    @property
+    def client_id(self) -> str | None:
+        """The backend's client id; None = that of the settings."""
+        return None
+
+    def set_users(self, devices: Mapping[str, str]) -> None:  # noqa: B027 - nothing to do for most
+        """The devices that have a broker user of their own, serial -> hash: for the broker that knows users by us.
+        What others' owners write in theirs is `./iot dispositivo acl`."""
 
     @abstractmethod
     def start(self) -> None:
