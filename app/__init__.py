@@ -22,6 +22,7 @@ def create_app(services: Services) -> Flask:
         routes,
         routes_avisos,
         routes_casa,
+        routes_credenciales,
         routes_entradas,
         routes_escenas,
         routes_horario,
@@ -40,6 +41,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes.blueprint(services))
     app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_casa.blueprint(services))
+    app.register_blueprint(routes_credenciales.blueprint(services))
     app.register_blueprint(routes_entradas.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))

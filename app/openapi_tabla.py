@@ -23,6 +23,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_credenciales import ESQUEMAS_CREDENCIALES, OPERACIONES_CREDENCIALES
 from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
@@ -223,6 +224,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         errores=(422, 503),
         curl="curl -N",
     ),
+    *OPERACIONES_CREDENCIALES,
     *OPERACIONES_ENTRADAS,
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
@@ -381,5 +383,11 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
 ESQUEMAS |= (
-    ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO | ESQUEMAS_ENTRADAS
+    ESQUEMAS_ORDENES
+    | ESQUEMAS_ESCENAS
+    | ESQUEMAS_REGLAS
+    | ESQUEMAS_AVISOS
+    | ESQUEMAS_HORARIO
+    | ESQUEMAS_ENTRADAS
+    | ESQUEMAS_CREDENCIALES
 )

@@ -32,7 +32,7 @@ from app.db import Database
 from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
-from app.domain.events import AccesoRevocado, Event
+from app.domain.events import AccesoRevocado, CredencialCambiada, Event
 from app.entrada import Entrada
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
@@ -48,6 +48,7 @@ from app.puertas import Apprise, Puerta, Webhook
 from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
+from app.usuarios_broker import UsuariosBroker
 from app.vencimientos import Vencimientos
 from app.vigia import Vigia
 
@@ -109,6 +110,7 @@ class Runtime:
         self._restarts_seen = 0
         self._bus: Bus[Event] = Bus()
         self._revocations: Bus[AccesoRevocado] = Bus()
+        self._credentials: Bus[CredencialCambiada] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = Database(
             settings.sqlalchemy_database_uri,
@@ -118,6 +120,7 @@ class Runtime:
             ajustes.order_limits(settings),
             ajustes.house(settings),
             self._revocations.publish,
+            self._credentials.publish,
         )
         with self.db.reader() as conn:
             last, _ = dispositivos.snapshot(conn, dispositivos.NADIE)
@@ -142,6 +145,8 @@ class Runtime:
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
+        self.usuarios_broker = UsuariosBroker(self.db, self.ingest.reserve)
+        self._credentials.subscribe(self.usuarios_broker.on_changes)
         self.esperas = Esperas()
         self._bus.subscribe(self.esperas.on_events)
         self.autenticador = Autenticador(self.db, clock)
@@ -262,6 +267,7 @@ class Runtime:
     def _broker_started(self) -> bool:
         try:
             self.broker = choose_broker(self.settings, self.settings.instance_path, clock=self.clock)
+            self.usuarios_broker.attach(self.broker)
             self.broker.start()
         except BrokerError as error:
             if self._broker_fault != str(error):
