@@ -45,11 +45,13 @@ def acl_text(backend: str, devices: Iterable[str], *, anonymous: bool, shared: b
         anonymous: whether those without a user may do what devices do, for every other serial.
         shared: whether the shared topic is heard.
     """
-    lines = ["# Written by the IoT backend: changes made here are lost."]
+    lines: list[str] = []
     if anonymous:
+        lines += ["# Those without a user."]
         lines += ["topic write dispositivos/estado"] * shared
         lines += ["topic write dispositivos/+/estado", "topic write dispositivos/+/disponible"]
         lines += ["topic read dispositivos/#"]
         lines += [f"topic deny dispositivos/{serial}/#" for serial in sorted(devices)]
-    lines += ["", f"user {backend}", "topic readwrite dispositivos/#", "", *_PATTERNS]
+        lines += [""]
+    lines += ["# The backend.", f"user {backend}", "topic readwrite dispositivos/#", "", *_PATTERNS]
     return "\n".join(lines) + "\n"

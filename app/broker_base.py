@@ -78,6 +78,8 @@ class BrokerInfo:
     port: int
     descripcion: str
     no_promete: tuple[str, ...]
+    pide_usuario: bool = False
+    """Ours, and it lets nobody in without a user."""
 
 
 @dataclass(frozen=True, slots=True)

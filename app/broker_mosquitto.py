@@ -41,6 +41,7 @@ _DATABASE = "mosquitto.db"
 _SAVE_BYTES_S = 8 * 1024 * 1024  # a save writes everything: the larger it is, the more seldom
 _SAVE_MIN_S, _SAVE_MAX_S = 1.9, 30.0  # asked once a second: so every 2 s; every second showed in the p99 at 100 msg/s
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/sbin")
+_GENERATED = "# Written by the IoT backend: changes made here are lost."
 _HARMLESS = "should not be run as root"
 
 
@@ -91,7 +92,7 @@ def configuration(
     if any(c in str(folder) for c in "\r\n"):
         raise BrokerError("broker_carpeta", "la ruta de la carpeta instance no puede tener saltos de línea")
     lines = [
-        "# Generated at every start by the IoT backend: changes made here are lost.",
+        _GENERATED,
         f"listener {port} {listen_host}",
         *_own_ids(anonymous=anonymous),
         f"allow_anonymous {'true' if anonymous else 'false'}",
@@ -196,6 +197,7 @@ class MosquittoBroker(ChildBroker):
             port=port,
             descripcion=f"Mosquitto propio en {listen_host}:{port}" + (f", y cifrado en {tls.port}" if tls else ""),
             no_promete=limits(listen_host, anonymous=self._access.anonymous),
+            pide_usuario=not self._access.anonymous,
         )
         super().__init__(info, folder, listen_host=listen_host, clock=clock)
         self._program = program
@@ -239,7 +241,7 @@ class MosquittoBroker(ChildBroker):
         users = {backend: password_hash(self._me.clave), self._asker[0]: password_hash(self._asker[1]), **self._devices}
         broker_identidad.write_private(self.folder / USERS, password_text(users))
         rules = acl_text(backend, self._devices, anonymous=self._access.anonymous, shared=self._access.shared)
-        broker_identidad.write_private(self.folder / ACL, rules)
+        broker_identidad.write_private(self.folder / ACL, f"{_GENERATED}\n{rules}")
 
     def _reload(self) -> None:
         """Have the child read the files again (SIGHUP). It ends the connections of users that are no more."""

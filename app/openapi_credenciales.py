@@ -9,7 +9,7 @@ from app.openapi_base import ID, STAMP, STR, Operacion, Respuesta, objeto, ref
 _GRUPO = "Credenciales de dispositivos"
 _EJEMPLO = {
     "usuario": "TMP0603IF1WD",
-    "clave": "0pQm3bZt7yXcV1nR5sLk9wGh",
+    "clave": "5f0c1d7be98a4e3f9b0a6d2c8e417f35",
     "activa": True,
     "detalle": "El broker ya la conoce",
 }
@@ -24,8 +24,8 @@ OPERACIONES_CREDENCIALES: tuple[Operacion, ...] = (
         "Dar al dispositivo usuario y contraseña en el broker",
         "El usuario es su número de serie. Desde entonces solo con ellos se puede hablar por él, por su tema "
         "`dispositivos/<serie>/estado`; por el tema común, nadie. Si ya tenía, la contraseña de antes deja de valer. "
-        "Para administradores y para quien reclamó el dispositivo. `activa` dice si el broker la conoce ya; `detalle`, qué "
-        "falta si no. Un serial con dos puntos no puede ser un usuario.",
+        "Para administradores y para quien reclamó el dispositivo. `activa` dice si el broker la conoce ya; `detalle`, "
+        "qué falta si no. Un serial con dos puntos no puede ser un usuario.",
         (Respuesta(201, "La contraseña; no se vuelve a enseñar.", ref("CredencialCreada"), ejemplo=_EJEMPLO),),
         (ID,),
         errores=(404, 409, 422, 503, 507),

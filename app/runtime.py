@@ -261,8 +261,10 @@ class Runtime:
         self.mqtt.start()
         if not told:
             banner(self._info())
-        if demo:
+        if demo and not self.broker.info.pide_usuario:
             self._demo = _start_demo(self.settings, self.broker.info)
+        elif demo:
+            log.warning("sin casa de demostración: sus dispositivos no tienen usuario, y el broker pide uno a todos")
 
     def _broker_started(self) -> bool:
         try:

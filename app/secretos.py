@@ -23,8 +23,8 @@ def new_cookie() -> str:
 
 
 def new_password() -> str:
-    """144 bits, for a device to show to the broker."""
-    return secrets.token_urlsafe(18)
+    """128 bits, for a device to show to the broker; figures and letters only, fit for any command line."""
+    return secrets.token_hex(16)
 
 
 def new_code() -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import secrets
 import signal
 import stat
 import subprocess
@@ -14,67 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from app.broker import Broker
 from app.broker_acl import acl_text, password_hash
-from app.broker_identidad import load_or_make
 from app.broker_mosquitto import MosquittoBroker
 from app.clock import Clock
 from tests.support.gestionado import (
     BACKEND,
     Cliente,
-    choose,
     leave_session,
     numbered,
     signal_broker,
 )
-from tests.support.procesos import accepts, free_port, require, wait_until
+from tests.support.procesos import require, wait_until
+from tests.support.usuarios_broker import OLD, STATE, A, B, Casa, heard, state, wish
 
 pytestmark = pytest.mark.integration
-
-A, B, OLD = "TMP0AAAAAAAA", "LGT0BBBBBBBB", "SND0CCCCCCCC"
-STATE = "dispositivos/estado"
-
-
-def state(serial: str) -> str:
-    return f"dispositivos/{serial}/estado"
-
-
-def wish(serial: str) -> str:
-    return f"dispositivos/{serial}/configuracion"
-
-
-class Casa:
-    """A managed broker in which the devices A and B have users, and OLD and all others have none."""
-
-    def __init__(self, folder: Path, **settings: object) -> None:
-        self.keys = {serial: secrets.token_urlsafe(12) for serial in (A, B)}
-        self.hashes = {serial: password_hash(key) for serial, key in self.keys.items()}
-        self.folder, self.settings = folder, settings
-        self.broker = self._start(free_port())
-
-    def _start(self, port: int) -> Broker:
-        broker = choose(self.folder, port=port, mqtt_embedded="nunca", **self.settings)
-        broker.set_users(self.hashes)
-        broker.start()
-        return broker
-
-    def restart(self) -> None:
-        self.broker.stop()
-        self.broker = self._start(self.broker.info.port)
-
-    def revoke(self, serial: str) -> None:
-        del self.hashes[serial]
-        self.broker.set_users(self.hashes)
-
-    def device(self, serial: str, client_id: str = "") -> Cliente:
-        return Cliente(self.broker, client_id, user=(serial, self.keys[serial]))
-
-    def backend(self) -> Cliente:
-        return Cliente(self.broker, kept=True, backend=True)
-
-    def speaker(self) -> Cliente:
-        """The backend's user beside its session, to write to devices."""
-        return Cliente(self.broker, user=self.broker.credentials)
 
 
 @pytest.fixture
@@ -92,18 +43,6 @@ def closed(tmp_path: Path) -> Iterator[Casa]:
     casa = Casa(tmp_path / "casa", mqtt_listen_host="0.0.0.0")
     yield casa
     casa.broker.stop()
-
-
-def heard(casa: Casa, *said: tuple[Cliente, str]) -> list[str]:
-    """The topics of what reached the backend, one message for each of `said`, then a last one that ends the wait."""
-    with casa.backend() as backend, casa.device(B) as last:
-        backend.subscribe("dispositivos/+/estado")
-        backend.subscribe(STATE)
-        for client, topic in said:
-            client.publish(topic, b"{}")
-        last.publish(state(B), b"fin")
-        wait_until(lambda: b"fin" in backend.got, 10, "the last message")
-        return backend.topics[:-1]
 
 
 def test_a_device_speaks_for_itself_only(casa: Casa) -> None:
@@ -273,75 +212,6 @@ def test_the_backends_session_is_kept_over_restarts_and_kills(casa: Casa) -> Non
         assert backend.wait(1) == [b"3"]
 
 
-def test_the_session_of_the_version_before_is_not_lost(tmp_path: Path) -> None:
-    """Then the backend came without a user as MQTT_CLIENT_ID: what waits for it, its subscriptions and what comes
-    before its return are there under the new name, once, and nothing goes on collecting under the old one."""
-    folder = tmp_path / "instance" / "broker"
-    folder.mkdir(parents=True)
-    port = free_port()
-    conf = folder / "antigua.conf"
-    conf.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-        "user root\nupgrade_outgoing_qos true\n"
-    )
-    old = subprocess.Popen([require("mosquitto"), "-c", str(conf)], stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: accepts(port), 10, "the old broker")
-        plain = Vieja(port)
-        with plain.client("iot-backend", kept=True) as backend, plain.client("otro", kept=True) as other:
-            backend.subscribe("dispositivos/+/estado")
-            backend.subscribe(STATE)
-            other.subscribe(STATE)
-        with plain.client() as device:
-            device.publish(state(OLD), *numbered(200))
-            device.publish(STATE, *numbered(100))
-            device.publish(wish(OLD), b"{}", retain=True)
-    finally:
-        old.terminate()
-        old.wait(10)
-    conf.unlink()
-    broker = choose(tmp_path / "instance", port=port, mqtt_embedded="nunca")
-    broker.start()
-    try:
-        with Cliente(broker) as device:
-            device.publish(state(OLD), b"despues")
-        with Cliente(broker, kept=True, backend=True) as backend:
-            assert backend.session_present
-            assert backend.wait(301) == [*numbered(200), *numbered(100), b"despues"]
-        with Cliente(broker, BACKEND, kept=True) as nobody:
-            assert not nobody.session_present
-        with Cliente(broker, "otro", kept=True) as other:
-            assert other.session_present
-            assert other.wait(100) == numbered(100)
-    finally:
-        broker.stop()
-
-
-class Vieja:
-    """Clients of a broker that knows no users."""
-
-    def __init__(self, port: int) -> None:
-        self.info = type("Info", (), {"host": "127.0.0.1", "port": port})()
-        self.credentials = self.client_id = None
-
-    def client(self, client_id: str = "", *, kept: bool = False) -> Cliente:
-        return Cliente(self, client_id, kept=kept)  # type: ignore[arg-type]
-
-
-def test_a_database_of_another_version_is_left_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """We change only what we know; the start says what that costs."""
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    database = folder / "mosquitto.db"
-    text = b"\x00\xb5\x00mosquitto db" + bytes(4) + (7).to_bytes(4, "big") + b"algo"
-    database.write_bytes(text)
-    first = load_or_make(folder, database, BACKEND)
-    assert database.read_bytes() == text
-    assert any("formato 7" in r.getMessage() for r in caplog.records)
-    assert load_or_make(folder, database, BACKEND) == first
-    assert "antes" not in json.loads((folder / "backend.json").read_text())
-
-
 def test_open_to_the_network_means_a_user_for_everybody(closed: Casa) -> None:
     """Without one nobody comes in, not even from this machine; the broker says so."""
     with Cliente(closed.broker) as stranger:
@@ -427,7 +297,5 @@ def test_many_sessions_of_both_kinds_survive_a_save(casa: Casa) -> None:
 
 
 def test_the_acl_for_nobody_without_a_user_has_no_rule_for_them() -> None:
-    text = acl_text("yo", [A], anonymous=False, shared=True)
-    assert text.split("user yo")[0].strip().splitlines() == [
-        "# Written by the IoT backend: changes made here are lost."
-    ]
+    before = acl_text("yo", [A], anonymous=False, shared=True).split("user yo")[0]
+    assert "topic" not in before
