@@ -38,7 +38,7 @@ def _open_to(listen_host: str) -> str:
     if is_loopback(listen_host):
         return (
             "No conoce usuarios de dispositivos: cualquier programa de esta máquina puede hacerse pasar por "
-            "cualquiera. Solo se abre a la red si además de MQTT_LISTEN_HOST se pone MQTT_LISTEN_ANONYMOUS = True."
+            "cualquiera. Desde la red no se llega a él, salvo con MQTT_LISTEN_HOST y MQTT_LISTEN_ANONYMOUS = True."
         )
     return (
         f"MQTT_LISTEN_ANONYMOUS lo abre en {listen_host} sin contraseña ni cifrado, y no conoce usuarios de "

@@ -37,7 +37,7 @@ class Broker:
     clave: str | None = None
     tls: bool = False
     tls_ca: str = ""
-    claves: Mapping[str, str] = field(default_factory=dict, repr=False)
+    claves: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def device_client(self, serial: str) -> mqtt.Client:
         """A client with a session that is kept, as its own user if the device has one."""
