@@ -92,7 +92,7 @@ def test_legacy_messages_wait_for_the_backend_too(broker: Broker) -> None:
     leave_session(broker)
     with Cliente(broker) as device:
         device.publish(STATE, *numbered(50), qos=0)
-        device.publish("barrera", b"x")
+        device.publish("barrera", b"x")  # no such topic for it, but acknowledged after the others
     with Cliente(broker, BACKEND, kept=True, backend=True) as backend:
         assert backend.wait(50) == numbered(50)
         assert {qos for _dup, _retain, qos in backend.flags} == {1}
