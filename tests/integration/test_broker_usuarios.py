@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import signal
 import stat
 import subprocess
@@ -10,10 +11,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
 
 from app.broker_acl import acl_text, password_hash
-from app.broker_mosquitto import MosquittoBroker
+from app.broker_mosquitto import MosquittoBroker, TlsListener, configuration
 from app.clock import Clock
 from tests.support.gestionado import (
     BACKEND,
@@ -73,6 +75,32 @@ def test_a_device_hears_its_own_configuration_only(casa: Casa) -> None:
         assert a.wait(1) == [A.encode()]
         old.wait(1)
         assert set(old.got) == {OLD.encode()}
+
+
+def test_a_last_will_has_no_more_rights_than_who_leaves_it(casa: Casa) -> None:
+    """Neither somebody without a user nor another device says by it that A is off."""
+    with casa.backend() as backend, casa.device(B) as b:
+        backend.subscribe("dispositivos/+/disponible")
+        for user, about in ((None, A), ((B, casa.keys[B]), A), (None, OLD), ((B, casa.keys[B]), B)):
+            die_with_will(casa, user, f"dispositivos/{about}/disponible")
+        wait_until(lambda: len(backend.topics) >= 2, 10, "the wills that count")
+        b.publish(f"dispositivos/{B}/disponible", b"fin")
+        wait_until(lambda: b"fin" in backend.got, 10, "the last message")
+        assert backend.topics[:-1] == [f"dispositivos/{OLD}/disponible", f"dispositivos/{B}/disponible"]
+
+
+def die_with_will(casa: Casa, user: tuple[str, str] | None, topic: str) -> None:
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=secrets.token_hex(8))
+    client.will_set(topic, b"offline", qos=1)
+    if user is not None:
+        client.username_pw_set(*user)
+    ready = threading.Event()
+    client.on_connect = lambda *_: ready.set()
+    client.connect("127.0.0.1", casa.broker.info.port)
+    client.loop_start()
+    assert ready.wait(10)
+    client.loop_stop()
+    client._sock_close()
 
 
 def test_a_wrong_password_and_an_unknown_user_are_refused(casa: Casa) -> None:
@@ -294,6 +322,15 @@ def test_many_sessions_of_both_kinds_survive_a_save(casa: Casa) -> None:
         backend.publish(wish(OLD), b"de todos")
         assert c.wait(1) == [b"de todos"]
     assert casa.broker.restarts == 0
+
+
+def test_the_encrypted_port_asks_as_the_other_one_does(tmp_path: Path) -> None:
+    """Where everybody needs a user his client id is his user on both, else on neither."""
+    tls = TlsListener(8883, tmp_path / "servidor.pem")
+    for anonymous, listeners in ((False, 2), (True, 0)):
+        text = configuration(tmp_path, "0.0.0.0", 1883, root=False, anonymous=anonymous, tls=tls)
+        assert text.count("use_username_as_clientid true") == listeners
+        assert f"allow_anonymous {'true' if anonymous else 'false'}" in text
 
 
 def test_the_acl_for_nobody_without_a_user_has_no_rule_for_them() -> None:
