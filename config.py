@@ -49,6 +49,7 @@ class Config:
 
     # Who gets in
     TRUSTED_NETWORKS = ("127.0.0.0/8", "::1/128")
+    TRUSTED_PROXIES: tuple[str, ...] = ()
     ALLOWED_HOSTS: tuple[str, ...] = ()
     CLAIMS_PER_MIN = 120.0
     AUDIT_MAX = 100_000
@@ -219,8 +220,15 @@ AJUSTES: tuple[Ajuste, ...] = (
     Ajuste(
         "TRUSTED_NETWORKS",
         "redes",
-        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 403. Vacía: nadie. Esta máquina cuenta como "
+        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 401. Vacía: nadie. Esta máquina cuenta como "
         "127.0.0.1 también cuando se llama por su dirección de la red.",
+        "CIDR",
+    ),
+    Ajuste(
+        "TRUSTED_PROXIES",
+        "redes",
+        "Proxies inversos a los que se cree quién hay detrás (X-Forwarded-For) y si llega por https. Lo que venga de "
+        "ellos sin decirlo nunca entra sin credenciales. Vacía: ninguno.",
         "CIDR",
     ),
     Ajuste(

@@ -23,6 +23,7 @@ def create_app(services: Services) -> Flask:
         routes_autoridad,
         routes_avisos,
         routes_casa,
+        routes_cuentas,
         routes_dispositivos,
         routes_escenas,
         routes_horario,
@@ -44,6 +45,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes_autoridad.blueprint(services))
     app.register_blueprint(routes_avisos.blueprint(services))
     app.register_blueprint(routes_casa.blueprint(services))
+    app.register_blueprint(routes_cuentas.blueprint(services))
     app.register_blueprint(routes_dispositivos.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
@@ -53,11 +55,12 @@ def create_app(services: Services) -> Flask:
         trusted_networks=services.settings.trusted_networks,
         allowed_hosts=services.settings.allowed_hosts,
         public_url=services.settings.public_backend_url,
+        trusted_proxies=services.settings.trusted_proxies,
     )
     app.after_request(_plain_options)
     if services.cifrado.puerto is not None and services.cifrado.redirigir:
         app.wsgi_app = Redireccion(app.wsgi_app, services.cifrado.puerto)  # type: ignore[method-assign]
-    app.wsgi_app = Acceso(app.wsgi_app, politica)  # type: ignore[method-assign]
+    app.wsgi_app = Acceso(app.wsgi_app, politica, services.autenticador)  # type: ignore[method-assign]
     return app
 
 

@@ -86,6 +86,7 @@ class Settings:
     mqtt_shared_topic: bool
     mqtt_embedded: str
     trusted_networks: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
     ingest_device_rate: float
     ingest_batch_max: int

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.config_load import Settings
 
 _TIMEOUT_S = 3.0
-_GUARD_CODES = {"acceso_denegado", "host_ajeno"}  # this program, which does not let us ask
+_GUARD_CODES = {"acceso_denegado", "host_ajeno", "sin_credenciales"}  # this program, which does not let us ask
 _TRY_OUT = "Es para probar: no guarda los mensajes que esperan si se apaga y no se ha de abrir a la red."
 _INSTALL = "Instale mosquitto (sudo apt install mosquitto), o ponga un broker propio en MQTT_BROKER_URL."
 
@@ -137,10 +137,10 @@ def _who_gets_in(settings: Settings) -> Hallazgo:
         return aviso(
             "Quién entra",
             networks,
-            "Ni esta misma máquina entra sin credenciales: los ejemplos con curl reciben un 403.",
+            "Ni esta misma máquina entra sin credenciales: los ejemplos con curl reciben un 401.",
             'Añada "127.0.0.0/8" a TRUSTED_NETWORKS si quiere usarlos.',
         )
-    return bien("Quién entra", f"sin credenciales: {networks}", "Los demás equipos reciben un 403.")
+    return bien("Quién entra", f"sin credenciales: {networks}", "Los demás equipos, con una cuenta o un token.")
 
 
 def _check_configured(settings: Settings) -> Iterator[Hallazgo]:

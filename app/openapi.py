@@ -17,7 +17,7 @@ from app.problems import CONTENT_TYPE as PROBLEM
 from app.problems import TITLES
 
 REF_TEMPLATE = "#/components/schemas/{model}"
-ALWAYS = (403, 421)
+ALWAYS = (401, 403, 421)
 """Any request may be refused for whom it comes from, or for the name it asks for."""
 
 

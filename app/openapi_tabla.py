@@ -24,6 +24,7 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_dispositivos import ESQUEMAS_DISPOSITIVOS, OPERACIONES_DISPOSITIVOS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
@@ -231,6 +232,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
     *OPERACIONES_REGLAS,
+    *OPERACIONES_CUENTAS,
     *OPERACIONES_AVISOS,
     *OPERACIONES_AUTORIDAD,
     Operacion(
@@ -387,3 +389,4 @@ ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objet
 ESQUEMAS |= (
     ESQUEMAS_DISPOSITIVOS | ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
 )
+ESQUEMAS |= ESQUEMAS_CUENTAS

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from app.autenticador import Autenticador
     from app.clock import Clock
     from app.db import Database
+    from app.entrada import Entrada
     from app.espera import Esperas
     from app.sse import Hub
 
@@ -20,6 +22,8 @@ class EdgeSettings(Protocol):
 
     @property
     def trusted_networks(self) -> tuple[str, ...]: ...
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]: ...
     @property
     def allowed_hosts(self) -> tuple[str, ...]: ...
     @property
@@ -53,4 +57,6 @@ class Services:
     esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]
+    autenticador: Autenticador
+    entrada: Entrada
     cifrado: Cifrado = Cifrado()
