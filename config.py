@@ -53,6 +53,7 @@ class Config:
     ALLOWED_HOSTS: tuple[str, ...] = ()
     CLAIMS_PER_MIN = 120.0
     AUDIT_MAX = 100_000
+    CORS_ORIGINS: tuple[str, ...] = ()
 
     # Ingest
     INGEST_DEVICE_RATE = 20.0
@@ -235,6 +236,12 @@ AJUSTES: tuple[Ajuste, ...] = (
         "ALLOWED_HOSTS",
         "anfitriones",
         "Otros nombres con los que se puede pedir este servidor, además de los de esta máquina.",
+    ),
+    Ajuste(
+        "CORS_ORIGINS",
+        "origenes",
+        "Orígenes exactos (como https://panel.casa.lan) de las páginas de otro sitio que pueden usar la API, siempre "
+        "con un token. Vacía: ninguno.",
     ),
     _numero(
         "CLAIMS_PER_MIN",

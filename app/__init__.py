@@ -17,6 +17,7 @@ def create_app(services: Services) -> Flask:
     from flask import Flask
 
     from app import (
+        guardia,
         problems,
         routes,
         routes_auditoria,
@@ -25,6 +26,7 @@ def create_app(services: Services) -> Flask:
         routes_casa,
         routes_cuentas,
         routes_dispositivos,
+        routes_entradas,
         routes_escenas,
         routes_horario,
         routes_reglas,
@@ -47,6 +49,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes_casa.blueprint(services))
     app.register_blueprint(routes_cuentas.blueprint(services))
     app.register_blueprint(routes_dispositivos.blueprint(services))
+    app.register_blueprint(routes_entradas.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
     app.register_blueprint(routes_reglas.blueprint(services))
@@ -54,9 +57,11 @@ def create_app(services: Services) -> Flask:
     politica = Politica.make(
         trusted_networks=services.settings.trusted_networks,
         allowed_hosts=services.settings.allowed_hosts,
+        cors_origins=services.settings.cors_origins,
         public_url=services.settings.public_backend_url,
         trusted_proxies=services.settings.trusted_proxies,
     )
+    guardia.register(app, services.db, services.pases, politica)
     app.after_request(_plain_options)
     if services.cifrado.puerto is not None and services.cifrado.redirigir:
         app.wsgi_app = Redireccion(app.wsgi_app, services.cifrado.puerto)  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from app import cors
 from app.autenticador import CONSOLA
 from app.domain.errors import CredencialInvalida, DomainError
 from app.domain.identidad import ANONIMO, LOCAL
@@ -45,11 +46,12 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 @dataclass(frozen=True, slots=True)
 class Politica:
     """Whom to serve. ``redes`` are the trusted networks, ``nombres`` the host names in lower case without port,
-    ``proxies`` the networks whose X-Forwarded-For is believed."""
+    ``proxies`` the networks whose X-Forwarded-For is believed, ``origenes`` the origins whose pages may ask."""
 
     redes: tuple[Network, ...]
     nombres: frozenset[str]
     proxies: tuple[Network, ...] = ()
+    origenes: frozenset[str] = frozenset()
 
     @classmethod
     def make(
@@ -59,12 +61,13 @@ class Politica:
         allowed_hosts: Iterable[str],
         public_url: str = "",
         trusted_proxies: Iterable[str] = (),
+        cors_origins: Iterable[str] = (),
     ) -> Politica:
         """From the settings; this machine's own names are always allowed."""
         own = {"localhost", *machine_names(), *(h.lower().rstrip(".") for h in allowed_hosts)}
         public = urlsplit(public_url).hostname
         names = frozenset(own | {public.lower()} if public else own)
-        return cls(_networks(trusted_networks), names, _networks(trusted_proxies))
+        return cls(_networks(trusted_networks), names, _networks(trusted_proxies), frozenset(cors_origins))
 
     def check(self, environ: dict[str, Any]) -> None:
         """Let the request come to the question of who asks, or refuse it.
@@ -73,7 +76,8 @@ class Politica:
             ProblemError: 421 for a foreign Host, 403 for a page of another site.
         """
         self._check_host(environ.get("HTTP_HOST", ""))
-        _check_origin(environ)
+        if cors.named_origin(environ, self.origenes) is None:
+            _check_origin(environ)
 
     def trusts(self, environ: dict[str, Any]) -> bool:
         """Whether who offers no credential acts as the house itself: a trusted peer, and nobody in between.
@@ -230,9 +234,14 @@ class Acceso:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         try:
             self._politica.check(environ)
+            origin = cors.named_origin(environ, self._politica.origenes)
+            if origin is not None:
+                start_response = cors.shown_to(environ, origin, start_response)
+                if cors.is_preflight(environ):
+                    start_response("204 No Content", list(SECURITY_HEADERS))
+                    return []
             self._politica.resolve_proxy(environ)
-            environ["iot.identidad"] = self._identify(environ)
-            demand_credentials(environ, self._politica)
+            environ["iot.identidad"] = self._identify(environ, from_elsewhere=origin is not None)
         except ProblemError as error:
             return _answer(error.problem, environ, start_response)
         except DomainError as error:
@@ -240,8 +249,9 @@ class Acceso:
         self._autenticador.write_uses()
         return self._app(environ, start_response)
 
-    def _identify(self, environ: dict[str, Any]) -> Identidad:
-        """Who asks. A wrong credential is a 401 and never falls back to the network's trust.
+    def _identify(self, environ: dict[str, Any], *, from_elsewhere: bool) -> Identidad:
+        """Who asks. A wrong credential is a 401 and never falls back to the network's trust; a page of another origin
+        (``from_elsewhere``) has no more than it shows itself: neither the browser's cookie nor its network.
 
         Raises:
             ProblemError: 401, or 403 (:meth:`Politica.trusts`).
@@ -249,12 +259,15 @@ class Acceso:
         try:
             if "HTTP_AUTHORIZATION" in environ:
                 return self._of_header(environ["HTTP_AUTHORIZATION"], environ)
+            if from_elsewhere:
+                return ANONIMO
             cookie = cookie_of(environ)
             if cookie is not None:
                 return self._autenticador.of_cookie(cookie)
         except CredencialInvalida as error:
-            if "HTTP_AUTHORIZATION" not in environ and _is_open(environ):
-                return ANONIMO  # an old cookie must not keep anybody from signing in again
+            if "HTTP_AUTHORIZATION" not in environ:  # an old cookie must not keep anybody from signing in again
+                environ["iot.credencial_invalida"] = error
+                return ANONIMO
             raise unauthorised(environ, error.mensaje, codigo=error.codigo) from None
         return LOCAL if self._politica.trusts(environ) else ANONIMO
 
@@ -282,26 +295,12 @@ class Acceso:
         return peer is not None and peer.is_loopback and not _is_forwarded(environ)
 
 
-OPEN = frozenset(
-    {("POST", "/sesion"), ("GET", "/sesion"), ("DELETE", "/sesion"), ("POST", "/instalacion"), ("GET", "/salud/viva")}
-)
-"""What anybody may ask for: to sign in, and whether the program is alive."""
-
-
-def demand_credentials(environ: dict[str, Any], politica: Politica) -> None:
-    """Nobody unknown goes further.
-
-    Raises:
-        ProblemError: 401.
-    """
-    if environ["iot.identidad"] is ANONIMO and not _is_open(environ):
-        raise unauthorised(environ, how_to_trust(peer_address(environ), politica.redes))
-
-
 def unauthorised(environ: dict[str, Any], detail: str, *, codigo: str = "sin_credenciales") -> ProblemError:
     """The 401 of who proved nothing, or something wrong; a cookie that proves nothing is taken away."""
     # A page's own requests are not to open the browser's password window, which no password of ours fits.
-    from_page = environ.get("HTTP_SEC_FETCH_MODE", "navigate").lower() != "navigate"
+    from_page = (
+        environ.get("HTTP_SEC_FETCH_MODE", "navigate").lower() != "navigate" or "HTTP_X_REQUESTED_WITH" in environ
+    )
     headers = [("WWW-Authenticate", 'Bearer realm="IoT Backend"' if from_page else BASIC_CHALLENGE)]
     if cookie_of(environ) is not None:
         headers.append(("Set-Cookie", session_cookie("", environ)))
@@ -326,10 +325,6 @@ def session_cookie(value: str, environ: dict[str, Any]) -> str:
     age = int(ABSOLUTE.total_seconds()) if value else 0
     secure = "; Secure" if environ.get("wsgi.url_scheme") == "https" else ""
     return f"{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
-
-
-def _is_open(environ: dict[str, Any]) -> bool:
-    return (environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")) in OPEN
 
 
 def _basic(value: str) -> tuple[str, str]:

@@ -88,6 +88,7 @@ class Settings:
     trusted_networks: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
     ingest_device_rate: float
     ingest_batch_max: int
     ingest_queue_max: int

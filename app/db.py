@@ -77,7 +77,10 @@ class UnitOfWork:
 
     def tell(self, tipo: str, datos_json: str, device: Dispositivo | None = None) -> None:
         """Add a named event, of a device or of the whole house."""
-        about = (device.id, device.serial_number, device.reclamado) if device else (None, None, None)
+        if device is None:
+            self.events.append(Suceso(self.next_secuencia(), tipo, datos_json))
+            return
+        about = (device.id, device.serial_number, device.reclamado, device.habitacion_id)
         self.events.append(Suceso(self.next_secuencia(), tipo, datos_json, *about))
 
 

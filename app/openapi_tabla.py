@@ -26,6 +26,7 @@ from app.openapi_base import (
 )
 from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_dispositivos import ESQUEMAS_DISPOSITIVOS, OPERACIONES_DISPOSITIVOS
+from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
@@ -216,6 +217,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 "`1`: antes de los cambios, cómo está todo ahora.",
                 {"type": "string", "enum": ["1", "0"]},
             ),
+            ENTRADA,
             Parametro("last_event_id", "query", "Como la cabecera `Last-Event-ID`.", TEXT),
             Parametro(
                 "Last-Event-ID",
@@ -228,6 +230,7 @@ OPERACIONES: tuple[Operacion, ...] = (
         curl="curl -N",
     ),
     *OPERACIONES_DISPOSITIVOS,
+    *OPERACIONES_ENTRADAS,
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
@@ -389,4 +392,4 @@ ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objet
 ESQUEMAS |= (
     ESQUEMAS_DISPOSITIVOS | ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
 )
-ESQUEMAS |= ESQUEMAS_CUENTAS
+ESQUEMAS |= ESQUEMAS_CUENTAS | ESQUEMAS_ENTRADAS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.domain.causa import Causa
+from app.domain.identidad import Identidad
 
 if TYPE_CHECKING:
     from flask import Request

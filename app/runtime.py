@@ -44,6 +44,7 @@ from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
 from app.mqtt_client import MqttClient
+from app.pases import Pases
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
 from app.secretos import new_token
@@ -139,7 +140,9 @@ class Runtime:
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
         self._control = new_token()
         self.autenticador = Autenticador(self.db, clock, control=self._control)
-        self._revocations.subscribe(self.autenticador.on_revoked)
+        self.pases = Pases(clock)
+        for listener in (self.autenticador.on_revoked, self.pases.revocar, self.hub.revoke):
+            self._revocations.subscribe(listener)
         self.entrada = Entrada(self.db, clock, Contrasenas(), Intentos())
         self.https, self.server = self._make_server()
 
@@ -216,6 +219,7 @@ class Runtime:
                 self.estado,
                 self.autenticador,
                 self.entrada,
+                self.pases,
                 cifrado=https.edge(),
             )
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.db import Database
     from app.entrada import Entrada
     from app.espera import Esperas
+    from app.pases import Pases
     from app.sse import Hub
 
 
@@ -26,6 +27,8 @@ class EdgeSettings(Protocol):
     def trusted_proxies(self) -> tuple[str, ...]: ...
     @property
     def allowed_hosts(self) -> tuple[str, ...]: ...
+    @property
+    def cors_origins(self) -> tuple[str, ...]: ...
     @property
     def public_backend_url(self) -> str: ...
     @property
@@ -59,4 +62,5 @@ class Services:
     estado: Callable[[], Mapping[str, Any]]
     autenticador: Autenticador
     entrada: Entrada
+    pases: Pases
     cifrado: Cifrado = Cifrado()

@@ -24,13 +24,15 @@ class DeviceUpdated:
     """A device was detected, reported, claimed or changed.
 
     ``secuencia`` counts every event of the house without gaps, over restarts. ``reclamado_antes`` is None for a device
-    that did not exist before. ``deseada``: what became of its desired configuration.
+    that did not exist before. ``deseada``: what became of its desired configuration. ``habitacion_antes`` is the room
+    that it left with this event, None when it left none.
     """
 
     secuencia: int
     dispositivo: Dispositivo
     reclamado_antes: bool | None
     deseada: CambioDeseada
+    habitacion_antes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class DeviceRemoved:
 class Suceso:
     """A named live event beside the updates: ``event: <tipo>`` with ``datos_json`` (an object) as its data.
 
-    ``tipo``: orden, aviso, conectividad, regla. ``dispositivo_id``, ``serial_number`` and ``reclamado`` are of the
-    device that it is about; None, None and None for one of the whole house.
+    ``tipo``: orden, aviso, conectividad, regla. ``dispositivo_id``, ``serial_number``, ``reclamado`` and
+    ``habitacion_id`` are of the device that it is about; all None for one of the whole house.
     """
 
     secuencia: int
@@ -58,6 +60,7 @@ class Suceso:
     dispositivo_id: int | None = None
     serial_number: str | None = None
     reclamado: bool | None = None
+    habitacion_id: int | None = None
 
 
 Event = DeviceUpdated | DeviceRemoved | Suceso

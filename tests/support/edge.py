@@ -21,6 +21,7 @@ from app.entrada import Entrada
 from app.espera import Esperas
 from app.intentos import Intentos
 from app.migrations import migrate
+from app.pases import Pases
 from app.server import Server
 from app.server_tls import TlsDoor, make_context
 from app.servicios import Cifrado, Services
@@ -43,6 +44,7 @@ class EdgeSettings:
     trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     trusted_proxies: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     public_backend_url: str = ""
 
 
@@ -100,10 +102,12 @@ def make_services(
     esperas = Esperas()
     bus.subscribe(esperas.on_events)
     autenticador = Autenticador(db, clock, control=control)
-    revocations.subscribe(autenticador.on_revoked)
+    pases = Pases(clock)
+    for listener in (autenticador.on_revoked, pases.revocar, hub.revoke):
+        revocations.subscribe(listener)
     entrada = Entrada(db, clock, Contrasenas(), Intentos())
     whole = cifrado or Cifrado()
-    return Services(settings, db, hub, esperas, clock, lambda: parts, autenticador, entrada, cifrado=whole)
+    return Services(settings, db, hub, esperas, clock, lambda: parts, autenticador, entrada, pases, cifrado=whole)
 
 
 @contextmanager

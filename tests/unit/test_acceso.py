@@ -11,8 +11,8 @@ import pytest
 
 from app.acceso import Acceso, Politica, host_name, how_to_trust
 from app.autenticador import Autenticador
+from app.domain.identidad import ANONIMO, Identidad
 from app.domain.identidad import LOCAL as WHOEVER_IS_LOCAL
-from app.domain.identidad import Identidad
 from tests.support.nucleo import FakeClock, House
 
 LOCAL = ("127.0.0.0/8", "::1/128")
@@ -44,8 +44,9 @@ def check(nobody):
 
 
 def _reached(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The application, whose guard turns away who is unknown."""
     assert isinstance(environ["iot.identidad"], Identidad)
-    start_response("200 OK", [])
+    start_response("401 Unauthorized" if environ["iot.identidad"] == ANONIMO else "200 OK", [])
     return []
 
 
@@ -160,13 +161,14 @@ def test_pages_of_other_sites(check, headers, status):
     assert check(politica(), **headers) == status
 
 
-def test_the_guard_answers_before_the_app_is_asked(nobody):
+def test_it_answers_before_the_app_is_asked(nobody):
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         raise AssertionError("the app was asked")
 
     seen: dict[str, Any] = {}
     guard = Acceso(app, politica(), nobody)
     environ = {"iot.peer": "10.0.0.1", "HTTP_HOST": "localhost", "REQUEST_METHOD": "GET"}
+    environ |= {"HTTP_AUTHORIZATION": "Bearer iot_de_nadie"}
     body = guard(environ, lambda status, headers: seen.update(status=status, headers=dict(headers)))
     assert seen["status"] == "401 Unauthorized"
     assert seen["headers"]["WWW-Authenticate"] == 'Basic realm="IoT Backend", charset="UTF-8"'
@@ -228,16 +230,6 @@ def test_a_named_proxy_that_does_not_say_for_whom_is_not_trusted(nobody):
 )
 def test_a_wrong_credential_is_never_the_networks(check, header):
     assert check(politica(), authorization=header) == 401
-
-
-def test_an_old_cookie_is_taken_away(nobody):
-    seen: dict[str, Any] = {}
-    environ = {"iot.peer": "127.0.0.1", "HTTP_HOST": "localhost", "REQUEST_METHOD": "GET", "PATH_INFO": "/dispositivos"}
-    environ |= {"HTTP_COOKIE": "a=b; iot_sesion=vieja", "HTTP_SEC_FETCH_MODE": "cors"}
-    Acceso(_reached, politica(), nobody)(environ, lambda status, h: seen.update(status=status, headers=dict(h)))
-    assert seen["status"] == "401 Unauthorized"
-    assert seen["headers"]["Set-Cookie"] == "iot_sesion=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
-    assert seen["headers"]["WWW-Authenticate"].startswith("Bearer ")  # no password window over a page
 
 
 def test_host_names():
