@@ -44,6 +44,7 @@ class Config:
     MQTT_CLIENT_ID = "iot-backend"
     MQTT_LISTEN_HOST = "127.0.0.1"
     MQTT_TLS_PORT = 8883
+    MQTT_LISTEN_ANONYMOUS = False
     MQTT_SHARED_TOPIC = True
     MQTT_EMBEDDED = "auto"
 
@@ -206,6 +207,12 @@ AJUSTES: tuple[Ajuste, ...] = (
         65_535,
         "puerto",
         "Puerto cifrado del broker que arranca el programa; lo abre con HTTPS activo y MQTT_LISTEN_HOST en la red.",
+    ),
+    Ajuste(
+        "MQTT_LISTEN_ANONYMOUS",
+        "booleano",
+        "Con MQTT_LISTEN_HOST abierto a la red, dejar entrar sin usuario ni contraseña a los dispositivos que no los "
+        "tienen. Sin él, ese broker pide usuario y contraseña a todos.",
     ),
     Ajuste(
         "MQTT_SHARED_TOPIC",

@@ -230,6 +230,49 @@ def revoke_token_command(numero: int) -> int:
     return _on_accounts(cli_cuentas.revoke_token(numero))
 
 
+@iot.group("dispositivo", cls=SpanishGroup, context_settings=HELP_NAMES, subcommand_metavar="orden [argumentos]")
+def device_group() -> None:
+    """Usuarios y permisos de los dispositivos en el broker."""
+
+
+@device_group.command("credencial")
+@click.argument("serial")
+def credential_command(serial: str) -> int:
+    """Da al dispositivo usuario y contraseña en el broker (otra, si ya tenía)."""
+    from app.cli_dispositivo import credencial
+
+    return _with_settings(lambda settings: credencial(settings, serial), write=False)
+
+
+@device_group.command("revocar")
+@click.argument("serial")
+def revoke_command(serial: str) -> int:
+    """Se los quita, y corta su conexión."""
+    from app.cli_dispositivo import revocar
+
+    return _with_settings(lambda settings: revocar(settings, serial), write=False)
+
+
+@device_group.command("listar")
+@_json
+def credentials_command(as_json: bool) -> int:
+    """Enseña los dispositivos que tienen usuario propio."""
+    from app.cli_dispositivo import listar
+
+    return _with_settings(lambda settings: listar(settings, as_json=as_json), write=False)
+
+
+@device_group.command("acl")
+@click.option(
+    "--con-anonimos", is_flag=True, help="Deja entrar también a dispositivos sin usuario, como los de siempre."
+)
+def acl_command(con_anonimos: bool) -> int:
+    """Escribe lo que hay que poner en un Mosquitto que lleve usted."""
+    from app.cli_dispositivo import acl
+
+    return _with_settings(lambda settings: acl(settings, anonymous=con_anonimos), write=False)
+
+
 @iot.command("test", **_PASS_ALL)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def test_command(args: tuple[str, ...]) -> int:

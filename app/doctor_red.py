@@ -90,7 +90,25 @@ def check_broker(settings: Settings) -> Iterator[Hallazgo]:
         yield _embedded(settings, program)
     else:
         yield bien("Broker", f"{mosquitto_version(program)} ({program})", _managed_queue())
+        yield _who_speaks(settings)
     yield _check_broker_port(settings)
+
+
+def _who_speaks(settings: Settings) -> Hallazgo:
+    """Whom our own Mosquitto lets in."""
+    title, host = "Usuarios del broker", settings.mqtt_listen_host
+    if is_loopback(host):
+        return bien(title, "sin contraseña desde esta máquina; desde la red no se llega")
+    if not settings.mqtt_listen_anonymous:
+        found = f"en {host} pide usuario y contraseña a todos, también en esta máquina"
+        return bien(title, found, "Se los da a cada dispositivo: ./iot dispositivo credencial SERIE")
+    return aviso(
+        title,
+        f"en {host} entra cualquiera sin contraseña",
+        "Quien esté en la red puede leer los mensajes y hablar por los dispositivos que no tengan usuario propio.",
+        "Déselo a los que puedan tenerlo (./iot dispositivo credencial SERIE) y, cuando lo tengan todos, quite "
+        "MQTT_LISTEN_ANONYMOUS.",
+    )
 
 
 def mosquitto_version(program: str) -> str:

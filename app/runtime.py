@@ -32,7 +32,7 @@ from app.db import Database
 from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
-from app.domain.events import AccesoRevocado, Event
+from app.domain.events import AccesoRevocado, CredencialCambiada, Event
 from app.entrada import Entrada
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
@@ -51,6 +51,7 @@ from app.secretos import new_token
 from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
+from app.usuarios_broker import UsuariosBroker
 from app.vencimientos import Vencimientos
 from app.vigia import Vigia
 
@@ -115,6 +116,7 @@ class Runtime:
         self._restarts_seen = 0
         self._bus: Bus[Event] = Bus()
         self._revocations: Bus[AccesoRevocado] = Bus()
+        self._credentials: Bus[CredencialCambiada] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = Database(
             settings.sqlalchemy_database_uri,
@@ -124,6 +126,7 @@ class Runtime:
             ajustes.order_limits(settings),
             ajustes.house(settings),
             self._revocations.publish,
+            self._credentials.publish,
         )
         self.hub = self._make_hub()
         self._bus.subscribe(self.hub.publish)
@@ -138,6 +141,8 @@ class Runtime:
             self._bus.subscribe(part.on_events)
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
+        self.usuarios_broker = UsuariosBroker(self.db, self.ingest.reserve)
+        self._credentials.subscribe(self.usuarios_broker.on_changes)
         self._control = new_token()
         self.autenticador = Autenticador(self.db, clock, control=self._control)
         self.pases = Pases(clock)
@@ -278,12 +283,15 @@ class Runtime:
         self.mqtt.start()
         if not told:
             banner(self._info())
-        if demo:
+        if demo and not self.broker.info.pide_usuario:
             self._demo = _start_demo(self.settings, self.broker.info)
+        elif demo:
+            log.warning("sin casa de demostración: sus dispositivos no tienen usuario, y el broker pide uno a todos")
 
     def _broker_started(self) -> bool:
         try:
             self.broker = choose_broker(self.settings, self.settings.instance_path, clock=self.clock)
+            self.usuarios_broker.attach(self.broker)
             self.broker.start()
         except BrokerError as error:
             if self._broker_fault != str(error):

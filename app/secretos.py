@@ -22,6 +22,11 @@ def new_cookie() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_password() -> str:
+    """128 bits, for a device to show to the broker; figures and letters only, fit for any command line."""
+    return secrets.token_hex(16)
+
+
 def new_code() -> str:
     """98 bits in four groups of five letters and figures, for a person to type."""
     groups = ("".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_GROUP)) for _ in range(_CODE_GROUPS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from app.domain.dispositivo import Dispositivo
@@ -75,6 +75,15 @@ class AccesoRevocado:
     usuario_id: int
     credencial: str | None = None
     """None: all of the account's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredencialCambiada:
+    """A device got a broker user of its own, or another password for it, or lost it. No live event: it is for the
+    broker and for the ingest. ``clave``: as Mosquitto's password file has it; None: it has none any more."""
+
+    serial_number: str
+    clave: str | None = field(repr=False)
 
 
 def device_updates(events: Sequence[Event]) -> list[DeviceUpdated]:

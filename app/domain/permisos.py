@@ -36,6 +36,7 @@ VER_UNO = Acceso(Permiso.VER, dispositivo=True)
 CONTROLAR = Acceso(Permiso.CONTROLAR)
 CONTROLAR_UNO = Acceso(Permiso.CONTROLAR, dispositivo=True)
 ARREGLAR = Acceso(Permiso.GESTIONAR, casa=True)
+GESTIONAR_UNO = Acceso(Permiso.GESTIONAR, dispositivo=True)
 ARREGLAR_UNO = Acceso(Permiso.GESTIONAR, dispositivo=True, casa=True)
 ADMINISTRAR = Acceso(Permiso.ADMINISTRAR, casa=True)
 
@@ -75,6 +76,10 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     ("DELETE", "/dispositivos/{id}/horario/saltar"): CONTROLAR_UNO,
     ("POST", "/dispositivos/{id}/horario/anular"): CONTROLAR_UNO,
     ("DELETE", "/dispositivos/{id}/horario/anular"): CONTROLAR_UNO,
+    # A broker user for a device: for who claimed it, which is checked where it is made, and for administrators.
+    ("POST", "/dispositivos/{id}/credencial"): GESTIONAR_UNO,
+    ("DELETE", "/dispositivos/{id}/credencial"): GESTIONAR_UNO,
+    ("GET", "/credenciales"): ADMINISTRAR,
     # Live.
     ("GET", "/stream/dispositivos"): VER,
     ("POST", "/entradas"): VER,
