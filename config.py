@@ -44,14 +44,17 @@ class Config:
     MQTT_CLIENT_ID = "iot-backend"
     MQTT_LISTEN_HOST = "127.0.0.1"
     MQTT_TLS_PORT = 8883
+    MQTT_LISTEN_ANONYMOUS = False
     MQTT_SHARED_TOPIC = True
     MQTT_EMBEDDED = "auto"
 
     # Who gets in
     TRUSTED_NETWORKS = ("127.0.0.0/8", "::1/128")
+    TRUSTED_PROXIES: tuple[str, ...] = ()
     ALLOWED_HOSTS: tuple[str, ...] = ()
     CLAIMS_PER_MIN = 120.0
     AUDIT_MAX = 100_000
+    CORS_ORIGINS: tuple[str, ...] = ()
 
     # Ingest
     INGEST_DEVICE_RATE = 20.0
@@ -206,6 +209,12 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Puerto cifrado del broker que arranca el programa; lo abre con HTTPS activo y MQTT_LISTEN_HOST en la red.",
     ),
     Ajuste(
+        "MQTT_LISTEN_ANONYMOUS",
+        "booleano",
+        "Con MQTT_LISTEN_HOST abierto a la red, dejar entrar sin usuario ni contraseña a los dispositivos que no los "
+        "tienen. Sin él, ese broker pide usuario y contraseña a todos.",
+    ),
+    Ajuste(
         "MQTT_SHARED_TOPIC",
         "booleano",
         "Atender el tema común dispositivos/estado, que usan los dispositivos antiguos y no se puede proteger.",
@@ -219,14 +228,27 @@ AJUSTES: tuple[Ajuste, ...] = (
     Ajuste(
         "TRUSTED_NETWORKS",
         "redes",
-        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 403. Vacía: nadie. Esta máquina cuenta como "
+        "Redes cuyos equipos entran sin credenciales. Los demás reciben un 401. Vacía: nadie. Esta máquina cuenta como "
         "127.0.0.1 también cuando se llama por su dirección de la red.",
+        "CIDR",
+    ),
+    Ajuste(
+        "TRUSTED_PROXIES",
+        "redes",
+        "Proxies inversos a los que se cree quién hay detrás (X-Forwarded-For) y si llega por https. Lo que venga de "
+        "ellos sin decirlo nunca entra sin credenciales. Vacía: ninguno.",
         "CIDR",
     ),
     Ajuste(
         "ALLOWED_HOSTS",
         "anfitriones",
         "Otros nombres con los que se puede pedir este servidor, además de los de esta máquina.",
+    ),
+    Ajuste(
+        "CORS_ORIGINS",
+        "origenes",
+        "Orígenes exactos (como https://panel.casa.lan) de las páginas de otro sitio que pueden usar la API, siempre "
+        "con un token. Vacía: ninguno.",
     ),
     _numero(
         "CLAIMS_PER_MIN",

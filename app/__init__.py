@@ -23,14 +23,15 @@ def create_app(services: Services) -> Flask:
         routes_autoridad,
         routes_avisos,
         routes_casa,
+        routes_credenciales,
+        routes_cuentas,
         routes_dispositivos,
+        routes_entradas,
         routes_escenas,
         routes_horario,
         routes_reglas,
         routes_sistema,
     )
-    from app.acceso import Acceso, Politica
-    from app.redireccion import Redireccion
     from app.rutas_ids import DeviceIdConverter
 
     app = Flask(__name__, static_folder="web/static", static_url_path="/static", template_folder="web/templates")
@@ -39,26 +40,44 @@ def create_app(services: Services) -> Flask:
     app.url_map.merge_slashes = False  # werkzeug would answer `//x` with a redirection in HTML
     app.url_map.converters["device_id"] = DeviceIdConverter
     problems.register(app)
-    app.register_blueprint(routes.blueprint(services))
-    app.register_blueprint(routes_auditoria.blueprint(services))
-    app.register_blueprint(routes_autoridad.blueprint(services))
-    app.register_blueprint(routes_avisos.blueprint(services))
-    app.register_blueprint(routes_casa.blueprint(services))
-    app.register_blueprint(routes_dispositivos.blueprint(services))
-    app.register_blueprint(routes_escenas.blueprint(services))
-    app.register_blueprint(routes_horario.blueprint(services))
-    app.register_blueprint(routes_reglas.blueprint(services))
-    app.register_blueprint(routes_sistema.blueprint(services))
+    for doors in (
+        routes,
+        routes_auditoria,
+        routes_autoridad,
+        routes_avisos,
+        routes_casa,
+        routes_credenciales,
+        routes_cuentas,
+        routes_dispositivos,
+        routes_entradas,
+        routes_escenas,
+        routes_horario,
+        routes_reglas,
+        routes_sistema,
+    ):
+        app.register_blueprint(doors.blueprint(services))
+    _guard(app, services)
+    app.after_request(_plain_options)
+    return app
+
+
+def _guard(app: Flask, services: Services) -> None:
+    """Who may what, before each view; who asks, and from where, around them all."""
+    from app import guardia
+    from app.acceso import Acceso, Politica
+    from app.redireccion import Redireccion
+
     politica = Politica.make(
         trusted_networks=services.settings.trusted_networks,
         allowed_hosts=services.settings.allowed_hosts,
+        cors_origins=services.settings.cors_origins,
         public_url=services.settings.public_backend_url,
+        trusted_proxies=services.settings.trusted_proxies,
     )
-    app.after_request(_plain_options)
+    guardia.register(app, services.db, services.pases, politica)
     if services.cifrado.puerto is not None and services.cifrado.redirigir:
         app.wsgi_app = Redireccion(app.wsgi_app, services.cifrado.puerto)  # type: ignore[method-assign]
-    app.wsgi_app = Acceso(app.wsgi_app, politica)  # type: ignore[method-assign]
-    return app
+    app.wsgi_app = Acceso(app.wsgi_app, politica, services.autenticador)  # type: ignore[method-assign]
 
 
 def _plain_options(answer: Response) -> Response:

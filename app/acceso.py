@@ -1,11 +1,13 @@
-"""Who is served without credentials (SECURITY item 1) and under which names (item 4), decided before anything else.
+"""Under which names and for which pages the program answers, and who asks, decided before anything else.
 
-Being on the network is not a credential: by default only this machine gets in. The decision takes the peer's address,
-the request's method and headers, and nothing else.
+In this order: the name asked for (DNS rebinding), the page that asks (SECURITY item 4), the peer behind a named proxy,
+and the identity: of a session's cookie, of a token, or of a trusted network for who offers nothing (items 1 and 3).
+Being on the network is not a credential: by default only this machine gets in without one.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 import socket
@@ -13,10 +15,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from app.problems import CONTENT_TYPE, SECURITY_HEADERS, Problem, ProblemError
+from app import cors
+from app.autenticador import CONSOLA
+from app.domain.errors import CredencialInvalida, DomainError
+from app.domain.identidad import ANONIMO, LOCAL
+from app.problems import CONTENT_TYPE, SECURITY_HEADERS, Problem, ProblemError, of_domain
+from app.secretos import TOKEN_PREFIX
+from app.sesiones import ABSOLUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from app.autenticador import Autenticador
+    from app.domain.identidad import Identidad
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -34,28 +45,73 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Politica:
-    """Whom to serve. ``redes`` are the trusted networks, ``nombres`` the host names in lower case without port."""
+    """Whom to serve. ``redes`` are the trusted networks, ``nombres`` the host names in lower case without port,
+    ``proxies`` the networks whose X-Forwarded-For is believed, ``origenes`` the origins whose pages may ask."""
 
     redes: tuple[Network, ...]
     nombres: frozenset[str]
+    proxies: tuple[Network, ...] = ()
+    origenes: frozenset[str] = frozenset()
 
     @classmethod
-    def make(cls, *, trusted_networks: Iterable[str], allowed_hosts: Iterable[str], public_url: str = "") -> Politica:
+    def make(
+        cls,
+        *,
+        trusted_networks: Iterable[str],
+        allowed_hosts: Iterable[str],
+        public_url: str = "",
+        trusted_proxies: Iterable[str] = (),
+        cors_origins: Iterable[str] = (),
+    ) -> Politica:
         """From the settings; this machine's own names are always allowed."""
-        redes = tuple(ipaddress.ip_network(text, strict=False) for text in trusted_networks)
         own = {"localhost", *machine_names(), *(h.lower().rstrip(".") for h in allowed_hosts)}
         public = urlsplit(public_url).hostname
-        return cls(redes, frozenset(own | {public.lower()} if public else own))
+        names = frozenset(own | {public.lower()} if public else own)
+        return cls(_networks(trusted_networks), names, _networks(trusted_proxies), frozenset(cors_origins))
 
     def check(self, environ: dict[str, Any]) -> None:
-        """Let the request pass, or refuse it.
+        """Let the request come to the question of who asks, or refuse it.
 
         Raises:
-            ProblemError: 421 for a foreign Host, 403 for anyone without credentials who is not to be trusted.
+            ProblemError: 421 for a foreign Host, 403 for a page of another site.
         """
         self._check_host(environ.get("HTTP_HOST", ""))
-        self._check_peer(environ)
-        _check_origin(environ)
+        if cors.named_origin(environ, self.origenes) is None:
+            _check_origin(environ)
+
+    def trusts(self, environ: dict[str, Any]) -> bool:
+        """Whether who offers no credential acts as the house itself: a trusted peer, and nobody in between.
+
+        Raises:
+            ProblemError: 403, a proxy that is not named sent it, and who is behind it is not guessed.
+        """
+        peer = peer_address(environ)
+        if self._is_proxy(peer):
+            return False  # one of ours that did not say for whom
+        if "iot.proxy" not in environ and _is_forwarded(environ):
+            raise _forbidden(
+                "La petición viene a través de un proxy (trae Forwarded o X-Forwarded-*), "
+                "y no se adivina quién hay detrás. "
+                "Llame directamente a este servidor, identifíquese, o nombre al proxy en TRUSTED_PROXIES"
+            )
+        return peer is not None and any(peer in red for red in self.redes)
+
+    def resolve_proxy(self, environ: dict[str, Any]) -> None:
+        """Behind a proxy of TRUSTED_PROXIES the peer is the last of X-Forwarded-For that is no such proxy, and the
+        scheme what the proxy says; ``iot.proxy`` then has the proxy's own address."""
+        hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        if not hops or not self._is_proxy(peer_address(environ)):
+            return
+        environ["iot.proxy"] = environ.get("iot.peer", "")
+        if environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https":
+            environ["wsgi.url_scheme"] = "https"
+        while True:
+            environ["iot.peer"] = hops.pop()[:64]
+            if not hops or not self._is_proxy(peer_address(environ)):
+                return
+
+    def _is_proxy(self, peer: Address | None) -> bool:
+        return peer is not None and any(peer in red for red in self.proxies)
 
     def _check_host(self, host: str) -> None:
         name = host_name(host)
@@ -67,20 +123,9 @@ class Politica:
             )
             raise ProblemError(Problem(421, "host_ajeno", error, detail))
 
-    def _check_peer(self, environ: dict[str, Any]) -> None:
-        peer = peer_address(environ)
-        if any(key in environ for key in _FORWARDED) or any(key.startswith("HTTP_X_FORWARDED") for key in environ):
-            raise _forbidden(
-                "La petición viene a través de un proxy (trae Forwarded o X-Forwarded-*), "
-                "y no se adivina quién hay detrás. "
-                "Llama directamente a este servidor"
-            )
-        if peer is None or not any(peer in red for red in self.redes):
-            raise _forbidden(how_to_trust(peer, self.redes))
-
 
 def how_to_trust(peer: Address | None, redes: Iterable[Network]) -> str:
-    """The sentence of a 403: the exact line that lets this peer's network in."""
+    """The sentence of a 401: the exact line that lets this peer's network in."""
     if peer is None:
         return "No se sabe desde qué dirección llega la petición"
     network = ipaddress.ip_network((peer, 24 if peer.version == 4 else 64), strict=False)
@@ -170,19 +215,125 @@ def _shown(text: str) -> str:
     return "".join(c for c in text[:100] if c.isprintable() and c not in "\"'\\<>")
 
 
-class Acceso:
-    """WSGI middleware: the outermost layer, streams included."""
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], politica: Politica) -> None:
+
+def _is_forwarded(environ: dict[str, Any]) -> bool:
+    return any(key in environ for key in _FORWARDED) or any(key.startswith("HTTP_X_FORWARDED") for key in environ)
+
+
+class Acceso:
+    """WSGI middleware: the outermost layer, streams included. Leaves ``iot.identidad`` in the environ."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], politica: Politica, autenticador: Autenticador) -> None:
         self._app = app
         self._politica = politica
+        self._autenticador = autenticador
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         try:
             self._politica.check(environ)
+            origin = cors.named_origin(environ, self._politica.origenes)
+            if origin is not None:
+                start_response = cors.shown_to(environ, origin, start_response)
+                if cors.is_preflight(environ):
+                    start_response("204 No Content", list(SECURITY_HEADERS))
+                    return []
+            self._politica.resolve_proxy(environ)
+            environ["iot.identidad"] = self._identify(environ, from_elsewhere=origin is not None)
         except ProblemError as error:
             return _answer(error.problem, environ, start_response)
+        except DomainError as error:
+            return _answer(of_domain(error), environ, start_response)
+        self._autenticador.write_uses()
         return self._app(environ, start_response)
+
+    def _identify(self, environ: dict[str, Any], *, from_elsewhere: bool) -> Identidad:
+        """Who asks. A wrong credential is a 401 and never falls back to the network's trust; a page of another origin
+        (``from_elsewhere``) has no more than it shows itself: neither the browser's cookie nor its network.
+
+        Raises:
+            ProblemError: 401, or 403 (:meth:`Politica.trusts`).
+        """
+        try:
+            if "HTTP_AUTHORIZATION" in environ:
+                return self._of_header(environ["HTTP_AUTHORIZATION"], environ)
+            if from_elsewhere:
+                return ANONIMO
+            cookie = cookie_of(environ)
+            if cookie is not None:
+                return self._autenticador.of_cookie(cookie)
+        except CredencialInvalida as error:
+            if "HTTP_AUTHORIZATION" not in environ:  # an old cookie must not keep anybody from signing in again
+                environ["iot.credencial_invalida"] = error
+                return ANONIMO
+            raise unauthorised(environ, error.mensaje, codigo=error.codigo) from None
+        return LOCAL if self._politica.trusts(environ) else ANONIMO
+
+    def _of_header(self, header: str, environ: dict[str, Any]) -> Identidad:
+        scheme, _, value = header.strip().partition(" ")
+        match scheme.lower():
+            case "bearer":
+                secret = value.strip()
+                if self._autenticador.is_control(secret) and self._is_here(environ):
+                    return CONSOLA
+                return self._autenticador.of_token(secret)
+            case "basic":
+                nombre, secret = _basic(value)
+                if not secret.startswith(TOKEN_PREFIX):
+                    raise CredencialInvalida(
+                        "Con Basic la contraseña es un token (iot_...), no la de la cuenta: comprobar esa en cada "
+                        "petición ocuparía la máquina. Cree uno con  ./iot token crear"
+                    )
+                return self._autenticador.of_token(secret, nombre)
+        raise CredencialInvalida("Solo se admiten Authorization: Bearer y Basic")
+
+    @staticmethod
+    def _is_here(environ: dict[str, Any]) -> bool:
+        peer = peer_address(environ)
+        return peer is not None and peer.is_loopback and not _is_forwarded(environ)
+
+
+def unauthorised(environ: dict[str, Any], detail: str, *, codigo: str = "sin_credenciales") -> ProblemError:
+    """The 401 of who proved nothing, or something wrong; a cookie that proves nothing is taken away."""
+    # A page's own requests are not to open the browser's password window, which no password of ours fits.
+    from_page = (
+        environ.get("HTTP_SEC_FETCH_MODE", "navigate").lower() != "navigate" or "HTTP_X_REQUESTED_WITH" in environ
+    )
+    headers = [("WWW-Authenticate", 'Bearer realm="IoT Backend"' if from_page else BASIC_CHALLENGE)]
+    if cookie_of(environ) is not None:
+        headers.append(("Set-Cookie", session_cookie("", environ)))
+    return ProblemError(Problem(401, codigo, "Hace falta identificarse", detail, headers=headers))
+
+
+BASIC_CHALLENGE = 'Basic realm="IoT Backend", charset="UTF-8"'
+COOKIE = "iot_sesion"
+
+
+def cookie_of(environ: dict[str, Any]) -> str | None:
+    """The session's cookie, None when there is none."""
+    for part in environ.get("HTTP_COOKIE", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return str(value)
+    return None
+
+
+def session_cookie(value: str, environ: dict[str, Any]) -> str:
+    """The Set-Cookie that gives a session's cookie to the browser, or takes it away when ``value`` is empty."""
+    age = int(ABSOLUTE.total_seconds()) if value else 0
+    secure = "; Secure" if environ.get("wsgi.url_scheme") == "https" else ""
+    return f"{COOKIE}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+
+
+def _basic(value: str) -> tuple[str, str]:
+    try:
+        text = base64.b64decode(value.strip(), validate=True).decode("utf-8")
+    except ValueError:
+        raise CredencialInvalida("La cabecera Authorization está mal formada") from None
+    nombre, _, secret = text.partition(":")
+    return nombre.strip().lower(), secret
 
 
 def _answer(problem: Problem, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from app import alcance as alcances
 from app.clock import iso_z
 from app.db import UnitOfWork, bulk_insert, insert_one, raw, select_in
 from app.domain.aviso import GRAVEDADES, NUEVO, PUERTAS, RESUELTO, TODAS, VISTO, Aviso, FiltroAvisos
 from app.domain.dispositivo import Dispositivo, dump_object
 from app.domain.errors import RecursoNotFound
+from app.domain.identidad import Alcance
 from app.historial import Pagina, make_page
 from app.models import aviso, device_of, dispositivo
 
@@ -120,9 +122,10 @@ def marcar_resuelto(uow: UnitOfWork, aviso_id: int) -> Aviso:
     return _save(uow, replace(antes, estado=RESUELTO, visto_en=seen, resuelto_en=now, por_enviar=0), device)
 
 
-def marcar_todos_vistos(uow: UnitOfWork) -> int:
-    """Somebody read all that is new; how many there were."""
-    nuevos = [_aviso(row) for row in raw(uow.conn).execute(f"{_SELECT} WHERE estado = ? ORDER BY secuencia", (NUEVO,))]
+def marcar_todos_vistos(uow: UnitOfWork, alcance: Alcance | None = None) -> int:
+    """Somebody of this scope read all that is new; how many there were."""
+    where, values = _where(FiltroAvisos(NUEVO, alcance=alcance))
+    nuevos = [_aviso(row) for row in raw(uow.conn).execute(f"{_SELECT} a{where} ORDER BY secuencia", values)]
     ids = list({a.dispositivo_id for a in nuevos if a.dispositivo_id is not None})
     devices = {d.id: d for d in map(device_of, select_in(uow.conn, dispositivo, "id", ids))}
     for antes in nuevos:
@@ -153,19 +156,22 @@ def listar(conn: Connection, filtro: FiltroAvisos, *, page: int, per_page: int) 
     return make_page(page, per_page, total, [notice_json(_aviso(r[:-1]), r[-1]) for r in rows])
 
 
-def obtener(conn: Connection, aviso_id: int) -> str:
+def obtener(conn: Connection, aviso_id: int, alcance: Alcance | None = None) -> str:
     """The notice as JSON text.
 
     Raises:
-        RecursoNotFound: no notice has that id.
+        RecursoNotFound: no notice has that id, or none that somebody of this scope sees.
     """
     found, device = _one(conn, aviso_id)
+    if alcance is not None and (device is None or not alcance.includes(device.id, device.habitacion_id)):
+        raise RecursoNotFound
     return notice_json(found, device.serial_number if device else None)
 
 
-def contar(conn: Connection) -> dict[str, int]:
-    """How many there are of each state, and given up at some door (``abandonados``)."""
-    rows = dict(raw(conn).execute("SELECT estado, count(*) FROM aviso GROUP BY estado").fetchall())
+def contar(conn: Connection, alcance: Alcance | None = None) -> dict[str, int]:
+    """How many of a scope there are of each state, and of all, given up at some door (``abandonados``)."""
+    where, values = _where(FiltroAvisos(alcance=alcance))
+    rows = dict(raw(conn).execute(f"SELECT estado, count(*) FROM aviso a{where} GROUP BY estado", values).fetchall())
     given_up: int = raw(conn).execute("SELECT count(*) FROM aviso WHERE abandonado != 0").fetchone()[0]
     return {"nuevos": rows.get(NUEVO, 0), "vistos": rows.get(VISTO, 0), "resueltos": rows.get(RESUELTO, 0),
             "abandonados": given_up}  # fmt: skip
@@ -256,8 +262,11 @@ def _device(conn: Connection, device_id: int | None) -> Dispositivo | None:
 def _where(filtro: FiltroAvisos) -> tuple[str, list[Any]]:
     wanted = {"estado": filtro.estado, "dispositivo_id": filtro.dispositivo_id}
     given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(f"a.{name} = ?" for name in given)
-    return (f" WHERE {where}" if where else ""), list(given.values())
+    parts, values = [f"a.{name} = ?" for name in given], list(given.values())
+    if filtro.alcance is not None:
+        parts.append(f"a.dispositivo_id IN {alcances.DENTRO}")
+        values += alcances.valores(filtro.alcance)
+    return (f" WHERE {' AND '.join(parts)}" if parts else ""), values
 
 
 def _aviso(row: Sequence[Any]) -> Aviso:

@@ -43,6 +43,9 @@ def banner_lines(info: RuntimeInfo) -> Iterator[str]:
     if not _open_to_lan(info.settings.trusted_networks):
         yield _line("", f"para dejar entrar a su red, en {info.instance_path / 'config.py'}:")
         yield f"{_INDENT}  TRUSTED_NETWORKS = {_suggested(info)}"
+    if info.setup_code is not None:
+        yield _line("Cuentas", "ninguna todavía. La primera:  ./iot usuario crear NOMBRE")
+        yield _line("", f"o desde otro equipo, en los próximos 15 minutos, con el código {info.setup_code}")
     yield _line("Datos", f"{info.settings.database_path} (esquema {info.schema_version})")
     for text in info.settings.avisos:
         yield _line("Aviso", text)
@@ -56,11 +59,11 @@ def who_gets_in(networks: Sequence[str]) -> str:
     if any(network.endswith("/0") for network in others):
         return "cualquiera que llegue a este puerto, sin credenciales"
     if not networks:
-        return "nadie: TRUSTED_NETWORKS está vacío"
+        return "nadie sin cuenta: TRUSTED_NETWORKS está vacío"
     if not others:
-        return "solo programas de esta misma máquina; los demás equipos reciben un 403"
+        return "solo programas de esta misma máquina; los demás equipos, con una cuenta"
     here = "esta máquina y " if loopback else ""
-    return f"{here}los equipos de {', '.join(others)}, sin credenciales; los demás reciben un 403"
+    return f"{here}los equipos de {', '.join(others)}, sin credenciales; los demás, con una cuenta"
 
 
 def suggested_network(address: str) -> str:

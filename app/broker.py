@@ -21,7 +21,7 @@ from app.broker_base import (
     tls_context,
 )
 from app.broker_child import cannot_use, lock_folder, make_folder, port_taken
-from app.broker_mosquitto import MosquittoBroker, TlsListener, find_mosquitto
+from app.broker_mosquitto import Access, MosquittoBroker, TlsListener, find_mosquitto
 from app.broker_orphan import end_orphan
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def choose_broker(settings: BrokerSettings, instance_path: Path, *, clock: Clock
             port=settings.mqtt_broker_port,
             clock=clock,
             tls=_tls_listener(settings, instance_path.absolute()),
+            access=_access(settings),
         )
     if settings.mqtt_embedded == "nunca":
         raise BrokerError(
@@ -73,6 +74,12 @@ def _tls_listener(settings: BrokerSettings, instance: Path) -> TlsListener | Non
     if settings.https_enabled == "nunca" or not certificados.is_on(instance) or is_loopback(settings.mqtt_listen_host):
         return None
     return TlsListener(settings.mqtt_tls_port, certificados.folder_of(instance) / certificados.SERVER)
+
+
+def _access(settings: BrokerSettings) -> Access:
+    """From the network nobody gets in without a user, unless the owner says so."""
+    open_to_all = is_loopback(settings.mqtt_listen_host) or settings.mqtt_listen_anonymous
+    return Access(anonymous=open_to_all, shared=settings.mqtt_shared_topic, client_id=settings.mqtt_client_id)
 
 
 class ExternalBroker(Broker):
@@ -161,9 +168,10 @@ def _listen_limits(settings: BrokerSettings) -> tuple[str, ...]:
 
 
 def _embedded(settings: BrokerSettings, folder: Path, clock: Clock) -> Broker:
+    open_to_all = is_loopback(settings.mqtt_listen_host) or settings.mqtt_listen_anonymous
     return EmbeddedBroker(
         folder,
-        listen_host=settings.mqtt_listen_host,
+        listen_host=settings.mqtt_listen_host if open_to_all else _LOCAL,
         port=settings.mqtt_broker_port,
         client_id=settings.mqtt_client_id,
         clock=clock,

@@ -9,9 +9,9 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
-from app.broker_base import BrokerInfo
+from app.broker_base import BrokerInfo, is_loopback
 from app.broker_child import ChildBroker
-from app.broker_mosquitto import anonymous_limits, connect_host
+from app.broker_mosquitto import connect_host
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,6 +33,19 @@ _LIMITS = (
 )
 
 
+def _open_to(listen_host: str) -> str:
+    """Who gets in; with MQTT_LISTEN_ANONYMOUS off it never listens beyond this machine (app/broker.py)."""
+    if is_loopback(listen_host):
+        return (
+            "No conoce usuarios de dispositivos: cualquier programa de esta máquina puede hacerse pasar por "
+            "cualquiera. Desde la red no se llega a él, salvo con MQTT_LISTEN_HOST y MQTT_LISTEN_ANONYMOUS = True."
+        )
+    return (
+        f"MQTT_LISTEN_ANONYMOUS lo abre en {listen_host} sin contraseña ni cifrado, y no conoce usuarios de "
+        "dispositivos: quien esté en la red puede leer los mensajes, hacerse pasar por cualquiera y dar órdenes."
+    )
+
+
 class EmbeddedBroker(ChildBroker):
     """amqtt in a child process. The backend's credentials are new at each start and are never on disk."""
 
@@ -44,7 +57,7 @@ class EmbeddedBroker(ChildBroker):
             host=connect_host(listen_host),
             port=port,
             descripcion=f"broker de prueba (amqtt) en {listen_host}:{port}",
-            no_promete=(*_LIMITS, *anonymous_limits(listen_host)),
+            no_promete=(*_LIMITS, _open_to(listen_host)),
         )
         super().__init__(info, folder, listen_host=listen_host, clock=clock)
         self._client_id = client_id

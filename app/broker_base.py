@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.clock import Clock
 
 Kind = Literal["configurado", "encontrado", "mosquitto", "embebido"]
@@ -39,6 +41,10 @@ class BrokerSettings(Protocol):
     def mqtt_tls_port(self) -> int: ...
     @property
     def https_enabled(self) -> str: ...
+    @property
+    def mqtt_listen_anonymous(self) -> bool: ...
+    @property
+    def mqtt_shared_topic(self) -> bool: ...
     @property
     def mqtt_embedded(self) -> str: ...
     @property
@@ -76,6 +82,8 @@ class BrokerInfo:
     port: int
     descripcion: str
     no_promete: tuple[str, ...]
+    pide_usuario: bool = False
+    """Ours, and it lets nobody in without a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,15 @@ class Broker(ABC):
     def credentials(self) -> tuple[str, str] | None:
         """User and password for the backend's own connection; None = those of the settings."""
         return None
+
+    @property
+    def client_id(self) -> str | None:
+        """The backend's client id; None = that of the settings."""
+        return None
+
+    def set_users(self, devices: Mapping[str, str]) -> None:  # noqa: B027 - nothing to do for most
+        """The devices that have a broker user of their own, serial -> hash: for the broker that knows users by us.
+        What others' owners write in theirs is `./iot dispositivo acl`."""
 
     @abstractmethod
     def start(self) -> None:

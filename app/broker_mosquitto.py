@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import signal
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.broker_base import BrokerError, BrokerInfo, is_loopback
+from app import broker_identidad
+from app.broker_acl import ACL, USERS, acl_text, password_hash, password_text
+from app.broker_base import BrokerError, BrokerInfo, is_loopback, probe
 from app.broker_child import ChildBroker
 from app.broker_orphan import CONFIG
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
 
     from app.clock import Clock
 
@@ -36,6 +41,7 @@ _DATABASE = "mosquitto.db"
 _SAVE_BYTES_S = 8 * 1024 * 1024  # a save writes everything: the larger it is, the more seldom
 _SAVE_MIN_S, _SAVE_MAX_S = 1.9, 30.0  # asked once a second: so every 2 s; every second showed in the p99 at 100 msg/s
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin", "/sbin")
+_GENERATED = "# Written by the IoT backend: changes made here are lost."
 _HARMLESS = "should not be run as root"
 
 
@@ -69,14 +75,29 @@ class TlsListener:
         return found.st_ino, found.st_mtime_ns
 
 
-def configuration(folder: Path, listen_host: str, port: int, *, root: bool, tls: TlsListener | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who is let in. ``anonymous``: who shows no user; ``shared``: the shared topic is heard; ``client_id``: the one
+    that the backend had before it had a user here."""
+
+    anonymous: bool = True
+    shared: bool = True
+    client_id: str = ""
+
+
+def configuration(
+    folder: Path, listen_host: str, port: int, *, root: bool, anonymous: bool = True, tls: TlsListener | None = None
+) -> str:
     """The text of mosquitto.conf (man 5 mosquitto.conf, 2.0.11)."""
     if any(c in str(folder) for c in "\r\n"):
         raise BrokerError("broker_carpeta", "la ruta de la carpeta instance no puede tener saltos de línea")
     lines = [
-        "# Generated at every start by the IoT backend: changes made here are lost.",
+        _GENERATED,
         f"listener {port} {listen_host}",
-        "allow_anonymous true",
+        *_own_ids(anonymous=anonymous),
+        f"allow_anonymous {'true' if anonymous else 'false'}",
+        f"password_file {folder}/{USERS}",
+        f"acl_file {folder}/{ACL}",
         "set_tcp_nodelay true",
         "persistence true",
         f"persistence_location {folder}/",
@@ -100,10 +121,15 @@ def configuration(folder: Path, listen_host: str, port: int, *, root: bool, tls:
         "log_type notice",
     ]
     if tls is not None:
-        lines += tls.lines(listen_host)
+        lines += tls.lines(listen_host) + _own_ids(anonymous=anonymous)
     if root:  # else it becomes another user, who cannot write in our folder
         lines.append("user root")
     return "\n".join(lines) + "\n"
+
+
+def _own_ids(*, anonymous: bool) -> list[str]:
+    """A user's name is its client id, so that none takes another's session; Mosquitto then lets nobody in without."""
+    return [] if anonymous else ["use_username_as_clientid true"]
 
 
 def connect_host(listen_host: str) -> str:
@@ -111,7 +137,7 @@ def connect_host(listen_host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(listen_host, listen_host)
 
 
-def limits(listen_host: str) -> tuple[str, ...]:
+def limits(listen_host: str, *, anonymous: bool) -> tuple[str, ...]:
     """What this broker does not promise, for the banner and `./iot doctor`."""
     return (
         (
@@ -123,24 +149,30 @@ def limits(listen_host: str) -> tuple[str, ...]:
             f"después descarta los nuevos. A los {FORGET_CLIENT[:-1]} días sin verlo lo olvida."
         ),
         "Se apaga con el backend: mientras tanto los dispositivos no tienen a quién enviar.",
-        *anonymous_limits(listen_host),
+        anonymous_limit(listen_host) if anonymous else wire_limit(listen_host),
     )
 
 
-def anonymous_limits(listen_host: str) -> tuple[str, ...]:
-    """Who can speak to a broker of ours that asks nobody who they are."""
+def anonymous_limit(listen_host: str) -> str:
+    """What somebody without a user can do."""
     if is_loopback(listen_host):
         return (
-            (
-                "No pide contraseña: cualquier programa de esta máquina puede hacerse pasar por un dispositivo. "
-                "Desde la red no se llega a él (MQTT_LISTEN_HOST)."
-            ),
+            "En esta máquina no pide contraseña: cualquier programa puede hacerse pasar por un dispositivo que no "
+            "tenga usuario propio, y echar a uno que lo tenga si conoce su identificador de cliente. "
+            "Desde la red no se llega a él (MQTT_LISTEN_HOST)."
         )
     return (
-        (
-            f"MQTT_LISTEN_HOST = {listen_host} lo abre a la red sin contraseña ni cifrado: quien esté en ella puede "
-            "leer los mensajes, hacerse pasar por cualquier dispositivo, dar órdenes y ocupar la sesión del backend."
-        ),
+        f"MQTT_LISTEN_ANONYMOUS lo abre en {listen_host} sin contraseña: quien esté en la red puede leer los mensajes "
+        "y hacerse pasar por los dispositivos que no tengan usuario propio, y echar a uno que lo tenga si conoce su "
+        "identificador de cliente. Órdenes no puede dar, ni ocupar la sesión del backend."
+    )
+
+
+def wire_limit(listen_host: str) -> str:
+    """What passwords do not help against."""
+    return (
+        f"En {listen_host} pide usuario y contraseña a todos (./iot dispositivo credencial), también en esta máquina; "
+        "por el puerto sin cifrar quien escuche la red los puede leer."
     )
 
 
@@ -155,14 +187,17 @@ class MosquittoBroker(ChildBroker):
         listen_host: str,
         port: int,
         clock: Clock,
+        access: Access | None = None,
         tls: TlsListener | None = None,
     ) -> None:
+        self._access = access or Access()
         info = BrokerInfo(
             kind="mosquitto",
             host=connect_host(listen_host),
             port=port,
             descripcion=f"Mosquitto propio en {listen_host}:{port}" + (f", y cifrado en {tls.port}" if tls else ""),
-            no_promete=limits(listen_host),
+            no_promete=limits(listen_host, anonymous=self._access.anonymous),
+            pide_usuario=not self._access.anonymous,
         )
         super().__init__(info, folder, listen_host=listen_host, clock=clock)
         self._program = program
@@ -170,6 +205,61 @@ class MosquittoBroker(ChildBroker):
         self._received: int | None = None
         self._tls = tls
         self._certificate = tls.version() if tls else None
+        self._me: broker_identidad.Identidad | None = None
+        # Asking whether it answers needs a user too, and the backend's would take the backend's session.
+        self._asker = (f"iot-sonda-{secrets.token_hex(16)}", secrets.token_urlsafe(24))
+        self._devices: Mapping[str, str] = {}
+        self._users = threading.Lock()  # covers _devices and the files that say them
+        self._heard_pid: int | None = None  # of the child that has answered, so that a SIGHUP does not end it
+        self._stale = False  # it may have read older files than those that are there
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        return (self._me.usuario, self._me.clave) if self._me else None
+
+    @property
+    def client_id(self) -> str | None:
+        return self._me.usuario if self._me else None
+
+    def set_users(self, devices: Mapping[str, str]) -> None:
+        """The devices with a user of their own, serial -> hash; counts at once, for those that are connected too."""
+        with self._users:
+            self._devices = dict(devices)
+            if self._me is None:  # not started: what is read at the start
+                return
+            self._stale = True
+            try:
+                self._write_users()
+            except OSError as error:  # tried again at each tick
+                log.error("no se pueden escribir los usuarios del broker: %s", error.strerror or error)
+            else:
+                self._reload()
+
+    def _write_users(self) -> None:
+        assert self._me is not None
+        backend = self._me.usuario
+        users = {backend: password_hash(self._me.clave), self._asker[0]: password_hash(self._asker[1]), **self._devices}
+        broker_identidad.write_private(self.folder / USERS, password_text(users))
+        rules = acl_text(backend, self._devices, anonymous=self._access.anonymous, shared=self._access.shared)
+        broker_identidad.write_private(self.folder / ACL, f"{_GENERATED}\n{rules}")
+
+    def _reload(self) -> None:
+        """Have the child read the files again (SIGHUP). It ends the connections of users that are no more."""
+        with self._guard:
+            process = self._process
+            if process is not None and process.pid == self._heard_pid and process.poll() is None:
+                process.send_signal(signal.SIGHUP)
+                self._stale = False
+
+    def _answers(self, timeout: float) -> bool:
+        pid = self.pid
+        if pid is None:
+            return False
+        user, password = self._asker
+        ok = probe(self.info.host, self.info.port, username=user, password=password, timeout=timeout).ok
+        if ok and self.pid == pid:
+            self._heard_pid = pid
+        return ok
 
     @property
     def config_path(self) -> str:
@@ -177,10 +267,20 @@ class MosquittoBroker(ChildBroker):
         return str(self.folder / CONFIG)
 
     def _prepare(self) -> None:
-        text = configuration(self.folder, self._listen_host, self.info.port, root=os.geteuid() == 0, tls=self._tls)
-        fd = os.open(self.config_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w") as handle:
-            handle.write(text)
+        text = configuration(
+            self.folder,
+            self._listen_host,
+            self.info.port,
+            root=os.geteuid() == 0,
+            anonymous=self._access.anonymous,
+            tls=self._tls,
+        )
+        broker_identidad.write_private(Path(self.config_path), text)
+        with self._users:
+            if self._me is None:
+                self._me = broker_identidad.load_or_make(self.folder, self.folder / _DATABASE, self._access.client_id)
+            self._stale = False
+            self._write_users()
 
     def _command(self) -> list[str]:
         tie = str(Path(__file__).with_name("broker_exec.py"))
@@ -193,6 +293,7 @@ class MosquittoBroker(ChildBroker):
         many seconds whatever it costs: with a queue of 500,000 that is 100 MB each time.
         """
         self._reload_certificate(process)
+        self._reload_users()
         now = self._clock.monotonic()
         if now < self._next_save:
             return
@@ -202,6 +303,17 @@ class MosquittoBroker(ChildBroker):
         self._received = received
         self._next_save = now + min(max(self._database_size() / _SAVE_BYTES_S, _SAVE_MIN_S), _SAVE_MAX_S)
         process.send_signal(signal.SIGUSR1)
+
+    def _reload_users(self) -> None:
+        """What could not be told at once: a disk that was full, a child that was just starting."""
+        if not self._stale:
+            return
+        with self._users:
+            try:
+                self._write_users()
+            except OSError:
+                return
+            self._reload()
 
     def _reload_certificate(self, process: subprocess.Popen[bytes]) -> None:
         """A renewed one counts for new connections at once (SIGHUP); those that are open stay."""

@@ -14,6 +14,7 @@ from app.cli_es import HELP_NAMES, SpanishGroup, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.cli_casa import Puerta
     from app.config_load import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,6 +128,151 @@ def sbom_command() -> int:
     return show(ROOT)
 
 
+@iot.group("usuario", context_settings=HELP_NAMES, subcommand_metavar="orden [argumentos]")
+def user_group() -> None:
+    """Cuentas: quién entra y qué puede."""
+
+
+_roles = click.Choice(("administrador", "miembro", "invitado"))
+
+
+@user_group.command("crear")
+@click.argument("nombre")
+@click.option("--rol", type=_roles, help="Sin decirlo: administrador el primero, miembro los demás.")
+def create_user_command(nombre: str, rol: str | None) -> int:
+    """Crea una cuenta; pide la contraseña (o la lee de la entrada)."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.create_user(nombre, rol))
+
+
+@user_group.command("listar")
+@_json
+def list_users_command(as_json: bool) -> int:
+    """Enseña las cuentas."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.list_users(as_json))
+
+
+@user_group.command("rol")
+@click.argument("nombre")
+@click.argument("rol", type=_roles)
+def role_command(nombre: str, rol: str) -> int:
+    """Cambia lo que puede una cuenta."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.change_user(nombre, {"rol": rol}, f"{nombre} es {rol}."))
+
+
+@user_group.command("clave")
+@click.argument("nombre")
+def password_command(nombre: str) -> int:
+    """Pone otra contraseña y cierra sus sesiones."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.set_password(nombre))
+
+
+@user_group.command("desactivar")
+@click.argument("nombre")
+@click.option("--no", "undo", is_flag=True, help="Deja que vuelva a entrar.")
+def deactivate_command(nombre: str, undo: bool) -> int:
+    """No deja entrar a una cuenta, y cierra lo que tenga abierto."""
+    from app import cli_cuentas
+
+    done = f"{nombre} puede entrar otra vez." if undo else f"{nombre} ya no entra."
+    return _on_accounts(cli_cuentas.change_user(nombre, {"activo": undo}, done))
+
+
+@user_group.command("borrar")
+@click.argument("nombre")
+def delete_user_command(nombre: str) -> int:
+    """Borra una cuenta con sus sesiones y tokens."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.delete_user(nombre))
+
+
+@iot.group("token", context_settings=HELP_NAMES, subcommand_metavar="orden [argumentos]")
+def token_group() -> None:
+    """Tokens: lo que enseña un programa en vez de una contraseña."""
+
+
+@token_group.command("crear")
+@click.argument("usuario")
+@click.option("--nombre", default="consola", help="Para qué es.")
+@click.option("--ambito", default="todo", type=click.Choice(("leer", "controlar", "todo")), help="Lo más que permite.")
+@click.option("--dias", type=click.IntRange(1, 3650), help="Cuánto vale. Sin decirlo, no caduca.")
+def create_token_command(usuario: str, nombre: str, ambito: str, dias: int | None) -> int:
+    """Crea un token de una cuenta y lo enseña, una sola vez."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.create_token(usuario, nombre, ambito, dias))
+
+
+@token_group.command("listar")
+@click.argument("usuario", required=False)
+@_json
+def list_tokens_command(usuario: str | None, as_json: bool) -> int:
+    """Enseña los tokens, de una cuenta o de todas."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.list_tokens(usuario, as_json))
+
+
+@token_group.command("revocar")
+@click.argument("numero", type=click.IntRange(1, 2**63 - 1))
+def revoke_token_command(numero: int) -> int:
+    """Quita un token; deja de valer en el acto."""
+    from app import cli_cuentas
+
+    return _on_accounts(cli_cuentas.revoke_token(numero))
+
+
+@iot.group("dispositivo", cls=SpanishGroup, context_settings=HELP_NAMES, subcommand_metavar="orden [argumentos]")
+def device_group() -> None:
+    """Usuarios y permisos de los dispositivos en el broker."""
+
+
+@device_group.command("credencial")
+@click.argument("serial")
+def credential_command(serial: str) -> int:
+    """Da al dispositivo usuario y contraseña en el broker (otra, si ya tenía)."""
+    from app.cli_dispositivo import credencial
+
+    return _with_settings(lambda settings: credencial(settings, serial), write=False)
+
+
+@device_group.command("revocar")
+@click.argument("serial")
+def revoke_command(serial: str) -> int:
+    """Se los quita, y corta su conexión."""
+    from app.cli_dispositivo import revocar
+
+    return _with_settings(lambda settings: revocar(settings, serial), write=False)
+
+
+@device_group.command("listar")
+@_json
+def credentials_command(as_json: bool) -> int:
+    """Enseña los dispositivos que tienen usuario propio."""
+    from app.cli_dispositivo import listar
+
+    return _with_settings(lambda settings: listar(settings, as_json=as_json), write=False)
+
+
+@device_group.command("acl")
+@click.option(
+    "--con-anonimos", is_flag=True, help="Deja entrar también a dispositivos sin usuario, como los de siempre."
+)
+def acl_command(con_anonimos: bool) -> int:
+    """Escribe lo que hay que poner en un Mosquitto que lleve usted."""
+    from app.cli_dispositivo import acl
+
+    return _with_settings(lambda settings: acl(settings, anonymous=con_anonimos), write=False)
+
+
 @iot.command("test", **_PASS_ALL)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def test_command(args: tuple[str, ...]) -> int:
@@ -161,6 +307,12 @@ def bench_command(args: tuple[str, ...]) -> int:
     from bench.__main__ import main as bench_main
 
     return bench_main(list(args))
+
+
+def _on_accounts(action: Callable[[Puerta], None]) -> int:
+    from app.cli_cuentas import run as run_on_accounts
+
+    return _with_settings(lambda settings: run_on_accounts(settings, action), write=False)
 
 
 def _start(*, demo: bool) -> int:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Blueprint, Response, request
 
+from app.alcance import vista
 from app.domain.dispositivo import dump_object
+from app.domain.errors import RecursoNotFound
 from app.domain.valores import COTAS_AMPLIAS
-from app.peticionario import cause_of
+from app.peticionario import cause_of, identity_of
 from app.routes import body, json_response
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from app.alcance import Vista
     from app.db import Database, UnitOfWork
 
 
@@ -31,7 +34,7 @@ class Elemento(Protocol):
 @dataclass(frozen=True, slots=True)
 class Coleccion:
     """A collection: its path, the name of one, and its verbs; ``parse`` makes of a body what ``crear`` and ``cambiar``
-    are given after their own arguments."""
+    are given after their own arguments, ``recortar`` what somebody who sees a part of the house is told of one."""
 
     ruta: str
     uno: str
@@ -41,6 +44,7 @@ class Coleccion:
     crear: Callable[..., Elemento]
     cambiar: Callable[..., Elemento]
     borrar: Callable[[UnitOfWork, int], None]
+    recortar: Callable[[Any, Vista], Elemento | None]
 
 
 def puertas(bp: Blueprint, db: Database, c: Coleccion) -> None:
@@ -63,11 +67,22 @@ class _Puertas:
 
     def listar(self) -> Response:
         with self._db.reader() as conn:
-            return json_response(f"[{','.join(dump_object(e.as_object()) for e in self._c.listar(conn))}]")
+            seen = self._seen(conn, self._c.listar(conn))
+        return json_response(f"[{','.join(dump_object(e.as_object()) for e in seen)}]")
 
     def obtener(self, item_id: int) -> Response:
         with self._db.reader() as conn:
-            return json_response(dump_object(self._c.obtener(conn, item_id).as_object()))
+            seen = self._seen(conn, [self._c.obtener(conn, item_id)])
+        if not seen:
+            raise RecursoNotFound
+        return json_response(dump_object(seen[0].as_object()))
+
+    def _seen(self, conn: Connection, elements: Sequence[Elemento]) -> Sequence[Elemento]:
+        """What the caller may know of them."""
+        mine = vista(conn, identity_of(request).alcance)
+        if mine is None:
+            return elements
+        return [e for e in (self._c.recortar(each, mine) for each in elements) if e is not None]
 
     def crear(self) -> Response:
         parsed = self._c.parse(body(COTAS_AMPLIAS))

@@ -83,10 +83,13 @@ class Settings:
     mqtt_client_id: str
     mqtt_listen_host: str
     mqtt_tls_port: int
+    mqtt_listen_anonymous: bool
     mqtt_shared_topic: bool
     mqtt_embedded: str
     trusted_networks: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
     ingest_device_rate: float
     ingest_batch_max: int
     ingest_queue_max: int
@@ -271,10 +274,11 @@ class _Collector:
         if isinstance(networks, tuple) and any(network.endswith("/0") for network in networks):
             self.avisos.append("TRUSTED_NETWORKS deja entrar sin credenciales a cualquiera que llegue a este puerto.")
         listen = str(self.values.get("MQTT_LISTEN_HOST", ""))
-        if listen and not is_loopback(listen) and not self.values.get("MQTT_USERNAME"):
+        ours = not self.values.get("MQTT_BROKER_URL")
+        if ours and listen and not is_loopback(listen) and self.values.get("MQTT_LISTEN_ANONYMOUS"):
             self.avisos.append(
-                "MQTT_LISTEN_HOST abre el broker a la red sin contraseña: "
-                "cualquiera en ella puede hablar por un dispositivo."
+                "MQTT_LISTEN_ANONYMOUS abre el broker a la red sin contraseña: "
+                "cualquiera en ella puede hablar por un dispositivo que no tenga usuario propio."
             )
         if self.values.get("MQTT_TLS_INSECURE"):
             self.avisos.append("MQTT_TLS_INSECURE: no se comprueba con qué broker se habla.")

@@ -208,6 +208,23 @@ def _client_id(ajuste: Ajuste, raw: object) -> str:
     return text
 
 
+def _origins(ajuste: Ajuste, raw: object) -> tuple[str, ...]:
+    return tuple(_origin(ajuste, item) for item in _items(ajuste, raw))
+
+
+def _origin(ajuste: Ajuste, text: str) -> str:
+    """As a browser writes it: scheme, name and port, without the port that goes without saying."""
+    try:
+        url = _url(ajuste, text)
+        parts = urlsplit(url.lower())
+    except ValorNoValido:
+        raise ValorNoValido(f"{text!r} no es un origen; se escribe como https://panel.casa.lan, y no vale *") from None
+    if not url or parts.path or text.strip() != url:
+        raise ValorNoValido(f"{text!r} no es un origen: sobra lo que va después del nombre y del puerto")
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return url.lower().removesuffix(f":{usual}")
+
+
 def _items(ajuste: Ajuste, raw: object) -> tuple[str, ...]:
     """A list: a Python sequence of texts, a JSON array, or words separated by commas."""
     if raw is None:
@@ -271,6 +288,7 @@ _PARSERS: dict[str, Callable[[Ajuste, object], Valor]] = {
     "anfitrion": _host,
     "anfitriones": _hosts,
     "redes": _networks,
+    "origenes": _origins,
     "url_http": _url,
     "url_aviso": _notice_url,
     "textos": _items,

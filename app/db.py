@@ -28,7 +28,7 @@ from app.clock import Clock
 from app.domain.causa import SISTEMA, Causa
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError, StorageBusy, StorageDamaged, StorageFull
-from app.domain.events import AccesoRevocado, Event, Suceso
+from app.domain.events import AccesoRevocado, CredencialCambiada, Event, Suceso
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
 
@@ -56,7 +56,7 @@ class UnitOfWork:
     every change that it makes keeps it. ``number`` is how many units will have been committed once this one is: who
     remembers rows from one unit to his next one sees by it whether anybody else wrote in between. ``casa`` is the house
     as the settings say it. ``ordenes``: device id -> the last order that the unit made for it. ``revocados``: what is
-    told to the listeners of revocations after COMMIT.
+    told to the listeners of revocations after COMMIT; ``credenciales`` to those of broker credentials.
     """
 
     conn: Connection
@@ -69,6 +69,7 @@ class UnitOfWork:
     casa: Casa = DEFAULT_HOUSE
     ordenes: dict[int, int] = field(default_factory=dict)
     revocados: list[AccesoRevocado] = field(default_factory=list)
+    credenciales: list[CredencialCambiada] = field(default_factory=list)
 
     def next_secuencia(self) -> int:
         """The number of the next event; the numbers of a unit that fails are given out again."""
@@ -77,7 +78,10 @@ class UnitOfWork:
 
     def tell(self, tipo: str, datos_json: str, device: Dispositivo | None = None) -> None:
         """Add a named event, of a device or of the whole house."""
-        about = (device.id, device.serial_number, device.reclamado) if device else (None, None, None)
+        if device is None:
+            self.events.append(Suceso(self.next_secuencia(), tipo, datos_json))
+            return
+        about = (device.id, device.serial_number, device.reclamado, device.habitacion_id)
         self.events.append(Suceso(self.next_secuencia(), tipo, datos_json, *about))
 
 
@@ -90,6 +94,7 @@ class Database:
         limites: how long orders live and how many are kept.
         casa: the house as the settings say it; what people decide is stored (:mod:`app.casa`).
         revoke: gets what each committed unit revoked.
+        accredit: gets the broker credentials that each committed unit changed.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class Database:
         limites: LimitesOrden | None = None,
         casa: Casa = DEFAULT_HOUSE,
         revoke: Callable[[Sequence[AccesoRevocado]], None] = lambda _: None,
+        accredit: Callable[[Sequence[CredencialCambiada]], None] = lambda _: None,
     ) -> None:
         self._limites = limites or DEFAULT_LIMITS
         self.casa = casa
@@ -108,6 +114,7 @@ class Database:
         self._clock = clock
         self._publish = publish
         self._revoke = revoke
+        self._accredit = accredit
         self._turn = threading.Lock()
         self._writer_engine = _engine(self.path, read_only=False)
         self._reader_engine = _engine(self.path, read_only=True)
@@ -146,6 +153,8 @@ class Database:
                 self._publish(uow.events)
             if uow.revocados:
                 self._revoke(uow.revocados)
+            if uow.credenciales:
+                self._accredit(uow.credenciales)
         finally:
             self._turn.release()
 

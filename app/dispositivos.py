@@ -24,6 +24,7 @@ from app.domain.errors import (
 )
 from app.domain.events import CambioDeseada, DeviceRemoved, DeviceUpdated
 from app.domain.filtro import FiltroLista, FiltroStream
+from app.domain.identidad import Alcance
 from app.domain.orden import cambios_pedidos, deriva_of, word_of
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.domain.reporte import MAX_PAYLOAD_BYTES
@@ -56,6 +57,7 @@ def listar(conn: Connection, filtro: FiltroLista) -> list[Dispositivo]:
     if filtro.grupo is not None:
         query = query.where(_IN_GROUP).params(grupo=filtro.grupo)
     found = [device_of(row) for row in conn.execute(query)]
+    found = al_alcance(found, filtro.alcance)
     if filtro.deriva is not None:
         found = [d for d in found if bool(deriva_of(d)) is filtro.deriva]
     return found if filtro.q is None else [d for d in found if _mentions(d, filtro.q)]
@@ -66,10 +68,15 @@ def _mentions(d: Dispositivo, q: str) -> bool:
     return any(wanted in text.casefold() for text in (d.serial_number, d.nombre, d.modelo, d.descripcion))
 
 
-def no_reclamados(conn: Connection) -> list[Dispositivo]:
+def al_alcance(devices: list[Dispositivo], alcance: Alcance | None) -> list[Dispositivo]:
+    """Those of them that somebody of this scope may know of."""
+    return devices if alcance is None else [d for d in devices if alcance.includes(d.id, d.habitacion_id)]
+
+
+def no_reclamados(conn: Connection, alcance: Alcance | None = None) -> list[Dispositivo]:
     """Devices that nobody claimed, newest first."""
     query = _ALL.where(dispositivo.c.reclamado.is_(False)).order_by(dispositivo.c.id.desc())
-    return [device_of(row) for row in conn.execute(query)]
+    return al_alcance([device_of(row) for row in conn.execute(query)], alcance)
 
 
 def obtener(conn: Connection, device_id: int) -> Dispositivo:
@@ -92,7 +99,7 @@ def snapshot(conn: Connection, filtro: FiltroStream) -> tuple[int, list[Disposit
     if filtro.reclamado is not None:
         query = query.where(dispositivo.c.reclamado == filtro.reclamado)
     upto: int = conn.execute(select(casa.c.valor).where(casa.c.clave == "secuencia")).scalar_one()
-    return upto, [device_of(row) for row in conn.execute(query)]
+    return upto, al_alcance([device_of(row) for row in conn.execute(query)], filtro.alcance)
 
 
 def contar_no_reclamados(conn: Connection) -> int:
@@ -210,7 +217,7 @@ def dejar_habitacion(uow: UnitOfWork, habitacion_id: int) -> None:
     for antes in listar(uow.conn, FiltroLista(habitacion=habitacion_id)):
         despues = replace(antes, habitacion_id=None, version=antes.version + 1, actualizado_en=now)
         bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
-        announce(uow, despues, antes.reclamado, CambioDeseada.NO)
+        announce(uow, despues, antes.reclamado, CambioDeseada.NO, habitacion_id)
 
 
 def stamped(antes: Dispositivo, configuracion: dict[str, Any], now: str) -> str:
@@ -248,7 +255,8 @@ def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo, pedido: boo
     if despues.estado != antes.estado:
         append_logs(uow, [(despues.id, despues.estado, despues.parametros_json, uow.causa.json())])
     asked = despues.deseada_version != antes.deseada_version
-    announce(uow, despues, antes.reclamado, CambioDeseada.PEDIDA if asked else CambioDeseada.NO)
+    left = antes.habitacion_id if antes.habitacion_id != despues.habitacion_id else None
+    announce(uow, despues, antes.reclamado, CambioDeseada.PEDIDA if asked else CambioDeseada.NO, left)
     return despues
 
 
@@ -385,6 +393,12 @@ def borrados(conn: Connection) -> list[tuple[int, str]]:
     return [(i, s) for i, s, _ in raw(conn).execute("SELECT * FROM borrado ORDER BY dispositivo_id")]
 
 
-def announce(uow: UnitOfWork, despues: Dispositivo, reclamado_antes: bool | None, deseada: CambioDeseada) -> None:
-    """Add the update of a device to the unit's events."""
-    uow.events.append(DeviceUpdated(uow.next_secuencia(), despues, reclamado_antes, deseada))
+def announce(
+    uow: UnitOfWork,
+    despues: Dispositivo,
+    reclamado_antes: bool | None,
+    deseada: CambioDeseada,
+    habitacion_antes: int | None = None,
+) -> None:
+    """Add the update of a device to the unit's events; ``habitacion_antes`` is the room that it left, if it did."""
+    uow.events.append(DeviceUpdated(uow.next_secuencia(), despues, reclamado_antes, deseada, habitacion_antes))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.config_load import Settings
 
 _TIMEOUT_S = 3.0
-_GUARD_CODES = {"acceso_denegado", "host_ajeno"}  # this program, which does not let us ask
+_GUARD_CODES = {"acceso_denegado", "host_ajeno", "sin_credenciales"}  # this program, which does not let us ask
 _TRY_OUT = "Es para probar: no guarda los mensajes que esperan si se apaga y no se ha de abrir a la red."
 _INSTALL = "Instale mosquitto (sudo apt install mosquitto), o ponga un broker propio en MQTT_BROKER_URL."
 
@@ -90,7 +90,25 @@ def check_broker(settings: Settings) -> Iterator[Hallazgo]:
         yield _embedded(settings, program)
     else:
         yield bien("Broker", f"{mosquitto_version(program)} ({program})", _managed_queue())
+        yield _who_speaks(settings)
     yield _check_broker_port(settings)
+
+
+def _who_speaks(settings: Settings) -> Hallazgo:
+    """Whom our own Mosquitto lets in."""
+    title, host = "Usuarios del broker", settings.mqtt_listen_host
+    if is_loopback(host):
+        return bien(title, "sin contraseña desde esta máquina; desde la red no se llega")
+    if not settings.mqtt_listen_anonymous:
+        found = f"en {host} pide usuario y contraseña a todos, también en esta máquina"
+        return bien(title, found, "Se los da a cada dispositivo: ./iot dispositivo credencial SERIE")
+    return aviso(
+        title,
+        f"en {host} entra cualquiera sin contraseña",
+        "Quien esté en la red puede leer los mensajes y hablar por los dispositivos que no tengan usuario propio.",
+        "Déselo a los que puedan tenerlo (./iot dispositivo credencial SERIE) y, cuando lo tengan todos, quite "
+        "MQTT_LISTEN_ANONYMOUS.",
+    )
 
 
 def mosquitto_version(program: str) -> str:
@@ -137,10 +155,10 @@ def _who_gets_in(settings: Settings) -> Hallazgo:
         return aviso(
             "Quién entra",
             networks,
-            "Ni esta misma máquina entra sin credenciales: los ejemplos con curl reciben un 403.",
+            "Ni esta misma máquina entra sin credenciales: los ejemplos con curl reciben un 401.",
             'Añada "127.0.0.0/8" a TRUSTED_NETWORKS si quiere usarlos.',
         )
-    return bien("Quién entra", f"sin credenciales: {networks}", "Los demás equipos reciben un 403.")
+    return bien("Quién entra", f"sin credenciales: {networks}", "Los demás equipos, con una cuenta o un token.")
 
 
 def _check_configured(settings: Settings) -> Iterator[Hallazgo]:

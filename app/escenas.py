@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from app import masivo, nombrados
+from app.alcance import Vista, vista
 from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
 from app.dispositivos import conocidos
 from app.domain.causa import Causa
-from app.domain.errors import EscenaEnUso
+from app.domain.errors import EscenaEnUso, RecursoNotFound
+from app.domain.identidad import Alcance
 from app.domain.peticiones import Cambios
 from app.models import escena, regla
 
@@ -61,6 +63,12 @@ def obtener(conn: Connection, escena_id: int) -> Escena:
         RecursoNotFound: no scene has that id.
     """
     return Escena(*nombrados.fila(conn, escena, escena_id))
+
+
+def recortar(found: Escena, vista: Vista) -> Escena | None:
+    """What somebody who sees a part of the house is told of a scene; None: nothing."""
+    acciones = [a for a in found.acciones if a["dispositivo_id"] in vista.dispositivos]
+    return replace(found, acciones_json=_dump(acciones)) if acciones else None
 
 
 def crear(uow: UnitOfWork, nombre: str, acciones: Acciones) -> Escena:
@@ -113,13 +121,18 @@ def olvidar(uow: UnitOfWork, device_id: int) -> list[Escena]:
     return found
 
 
-def aplicar(uow: UnitOfWork, escena_id: int) -> list[masivo.Resultado]:
+def aplicar(uow: UnitOfWork, escena_id: int, alcance: Alcance | None = None) -> list[masivo.Resultado]:
     """Ask each device for what the scene says; the changes keep who or which rule asked, and the scene as cause.
+    Who sees a part of the house applies what they see of it.
 
     Raises:
-        RecursoNotFound: no scene has that id.
+        RecursoNotFound: no scene has that id, or nothing of it may be seen.
     """
-    found = obtener(uow.conn, escena_id)
+    seen = vista(uow.conn, alcance)
+    whole = obtener(uow.conn, escena_id)
+    found = whole if seen is None else recortar(whole, seen)
+    if found is None:
+        raise RecursoNotFound
     asked = uow.causa
     uow.causa = Causa(
         "escena",

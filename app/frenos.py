@@ -60,7 +60,7 @@ class _Fallos:
     blocks: int = 0
 
 
-class Intentos:
+class Tanteos:
     """Wrong tries by (secret, caller): five in a quarter of an hour, then a wait of as long, twice as long each further
     time and at most a day. A day of quiet, or a right try, and all is forgotten."""
 
@@ -103,26 +103,26 @@ class Intentos:
         with self._lock:
             self._fallos.pop(key, None)
 
-    def de(self, key: Hashable) -> Intento:
+    def de(self, key: Hashable) -> Tanteo:
         """The tries of one caller at one secret."""
-        return Intento(self, key)
+        return Tanteo(self, key)
 
 
 @dataclass(frozen=True, slots=True)
-class Intento:
-    """One caller's tries at one secret; see :class:`Intentos`."""
+class Tanteo:
+    """One caller's tries at one secret; see :class:`Tanteos`."""
 
-    intentos: Intentos
+    intentos: Tanteos
     key: Hashable
 
     def comenzar(self) -> None:
-        """See :meth:`Intentos.comenzar`."""
+        """See :meth:`Tanteos.comenzar`."""
         self.intentos.comenzar(self.key)
 
     def fallar(self) -> None:
-        """See :meth:`Intentos.fallar`."""
+        """See :meth:`Tanteos.fallar`."""
         self.intentos.fallar(self.key)
 
     def acertar(self) -> None:
-        """See :meth:`Intentos.acertar`."""
+        """See :meth:`Tanteos.acertar`."""
         self.intentos.acertar(self.key)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, update
 
 from app import nombrados
+from app.alcance import Vista
 from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
 from app.dispositivos import conocidos
@@ -50,6 +51,12 @@ def obtener(conn: Connection, grupo_id: int) -> Grupo:
         RecursoNotFound: there is none of that id.
     """
     return Grupo(*nombrados.fila(conn, grupo, grupo_id))
+
+
+def recortar(found: Grupo, vista: Vista) -> Grupo | None:
+    """What somebody who sees a part of the house is told of a group; None: nothing."""
+    ids = [i for i in found.dispositivos if i in vista.dispositivos]
+    return replace(found, dispositivos_json=json.dumps(ids)) if ids else None
 
 
 def crear(uow: UnitOfWork, nombre: str, dispositivos: Sequence[int]) -> Grupo:

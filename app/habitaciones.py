@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from app import nombrados
+from app.alcance import Vista, olvidar
 from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
 from app.dispositivos import dejar_habitacion
@@ -56,6 +57,12 @@ def obtener(conn: Connection, habitacion_id: int) -> Habitacion:
     return replace(found, dispositivos=tuple(conn.execute(query).scalars()))
 
 
+def recortar(found: Habitacion, vista: Vista) -> Habitacion | None:
+    """What somebody who sees a part of the house is told of a room; None: nothing."""
+    ids = tuple(i for i in found.dispositivos if i in vista.dispositivos)
+    return replace(found, dispositivos=ids) if ids or found.id in vista.alcance.habitaciones else None
+
+
 def crear(uow: UnitOfWork, nombre: str) -> Habitacion:
     """Add an empty room.
 
@@ -87,4 +94,5 @@ def borrar(uow: UnitOfWork, habitacion_id: int) -> None:
     """
     obtener(uow.conn, habitacion_id)
     dejar_habitacion(uow, habitacion_id)
+    olvidar(uow, habitacion=habitacion_id)
     nombrados.quitar(uow, habitacion, habitacion_id)

@@ -21,9 +21,9 @@ from app.clock import Clock
 from app.db import Database, UnitOfWork
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
-from app.domain.reporte import Reporte, ReporteRechazado, parse
+from app.domain.reporte import SHARED_TOPIC, Reporte, ReporteRechazado, parse
 from app.frenos import Freno
-from app.limitador import Limitador
+from app.limitador import IngestLimits, Limitador
 from app.rechazos import NuevoRechazo
 from app.reportes import apply_reportes
 
@@ -36,6 +36,10 @@ DIRECT_MAX = 16
 MAX_KNOWN = 1000
 """Devices remembered between batches, some 2 KB each."""
 NEVER = -1
+CON_CREDENCIAL = (
+    "serial_con_credencial",
+    "ese dispositivo tiene usuario propio en el broker, y por el tema común podría hablar cualquiera en su nombre",
+)
 WILL_SUFFIX = "/disponible"
 STOP_S = 1.5
 """Stopping waits this long for the queue to be stored, and once more for the batch in hand to be given up."""
@@ -58,19 +62,6 @@ class Confirmed(NamedTuple):
 
     device_id: int
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class IngestLimits:
-    """The bounds, each a setting: see config.py."""
-
-    batch_max: int
-    queue_max: int
-    device_rate: float
-    max_unclaimed: int
-    rejected_max: int
-    grace_s: float
-    new_per_min: float = 0.0
 
 
 class _Mark:
@@ -138,6 +129,7 @@ class Ingest:
         self._handled = 0
         self._limiter = Limitador(limits.device_rate)
         self._newcomers = Freno(limits.new_per_min)
+        self._with_user: frozenset[str] = frozenset()
         self._grace = timedelta(seconds=limits.grace_s)
         self._known: dict[str, Dispositivo] = {}
         self._known_at = NEVER
@@ -198,6 +190,10 @@ class Ingest:
     def stats(self) -> dict[str, object]:
         """Counts since the start, the queue's length, and what keeps it from storing."""
         return {**self._counts, "en_cola": self._queue.qsize(), "fallo": self._fault, **self._limiter.stats()}
+
+    def reserve(self, serials: frozenset[str]) -> None:
+        """The devices with a broker user of their own: on the shared topic anybody could name them, so nobody may."""
+        self._with_user = serials
 
     def stuck(self) -> bool:
         """Whether something keeps it from storing."""
@@ -287,6 +283,10 @@ class Ingest:
             reporte = parse(delivery.topic, delivery.payload)
         except ReporteRechazado as error:
             batch.rechazos.append(NuevoRechazo(delivery.topic, delivery.payload, error.motivo, error.detalle))
+            self._counts["rechazados"] += 1
+            return
+        if self._with_user and reporte.topic == SHARED_TOPIC and reporte.serial_number in self._with_user:
+            batch.rechazos.append(NuevoRechazo(delivery.topic, delivery.payload, *CON_CREDENCIAL))
             self._counts["rechazados"] += 1
             return
         if self._limiter.allow(reporte.serial_number, now):

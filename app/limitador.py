@@ -1,13 +1,27 @@
-"""A token bucket per device, before the database: one that goes mad can't drown the others."""
+"""Bounds of the ingest, and a token bucket per device before the database: one gone mad can't drown the others."""
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from dataclasses import dataclass
 
 BURST_S = 10.0
 """A bucket holds ten seconds' worth: a device that was away may catch up."""
 MAX_BUCKETS = 10_000
 MAX_OFFENDERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """The bounds, each a setting: see config.py."""
+
+    batch_max: int
+    queue_max: int
+    device_rate: float
+    max_unclaimed: int
+    rejected_max: int
+    grace_s: float
+    new_per_min: float = 0.0
 
 
 class Limitador:

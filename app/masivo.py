@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from app import dispositivos, grupos, habitaciones, ordenes
+from app.alcance import vista
 from app.db import UnitOfWork, raw
 from app.domain.errors import (
     DatosInvalidos,
@@ -19,6 +20,7 @@ from app.domain.errors import (
     StorageDamaged,
     StorageFull,
 )
+from app.domain.identidad import Alcance
 from app.domain.peticiones import Cambios
 
 CREADA, SIN_CAMBIO, ERROR = "creada", "sin_cambio", "error"
@@ -55,8 +57,8 @@ class Resultado:
         }
 
 
-def alcanzados(conn: Connection, destino: Destino) -> Sequence[int]:
-    """The ids of the devices that it is for; an empty room has none.
+def alcanzados(conn: Connection, destino: Destino, alcance: Alcance | None = None) -> Sequence[int]:
+    """The ids of the devices that it is for, as somebody of this scope sees them; an empty room has none.
 
     Raises:
         DatosInvalidos: there is no such room or group, or it has more than MAX_DISPOSITIVOS devices.
@@ -65,11 +67,7 @@ def alcanzados(conn: Connection, destino: Destino) -> Sequence[int]:
         return destino.dispositivos
     campo = "habitacion_id" if destino.grupo_id is None else "grupo_id"
     try:
-        found: Sequence[int] = (
-            habitaciones.obtener(conn, destino.habitacion_id or 0).dispositivos
-            if destino.grupo_id is None
-            else grupos.obtener(conn, destino.grupo_id).dispositivos
-        )
+        found = _members(conn, destino, alcance)
     except RecursoNotFound:
         raise DatosInvalidos([ErrorCampo(campo, "no existe")]) from None
     if len(found) > MAX_DISPOSITIVOS:
@@ -77,13 +75,36 @@ def alcanzados(conn: Connection, destino: Destino) -> Sequence[int]:
     return found
 
 
-def aplicar(uow: UnitOfWork, peticiones: Sequence[tuple[int, Cambios]]) -> list[Resultado]:
-    """Make each change, in order, all in this unit; one that is refused leaves nothing behind.
+def _members(conn: Connection, destino: Destino, alcance: Alcance | None) -> Sequence[int]:
+    seen = vista(conn, alcance)
+    shown: grupos.Grupo | habitaciones.Habitacion | None
+    if destino.grupo_id is not None:
+        group = grupos.obtener(conn, destino.grupo_id)
+        shown = group if seen is None else grupos.recortar(group, seen)
+    else:
+        room = habitaciones.obtener(conn, destino.habitacion_id or 0)
+        shown = room if seen is None else habitaciones.recortar(room, seen)
+    if shown is None:
+        raise RecursoNotFound
+    return shown.dispositivos
+
+
+def aplicar(
+    uow: UnitOfWork, peticiones: Sequence[tuple[int, Cambios]], alcance: Alcance | None = None
+) -> list[Resultado]:
+    """Make each change, in order, all in this unit; one that is refused leaves nothing behind. A device that somebody
+    of this scope does not see is as good as none.
 
     Raises:
         StorageBusy, StorageFull, StorageDamaged: nothing of the unit is kept.
     """
-    return [_one(uow, device_id, cambios) for device_id, cambios in peticiones]
+    seen = vista(uow.conn, alcance)
+    return [
+        _one(uow, device_id, cambios)
+        if seen is None or device_id in seen.dispositivos
+        else Resultado(device_id, None, ERROR, error=_words(DispositivoNotFound()))
+        for device_id, cambios in peticiones
+    ]
 
 
 def _one(uow: UnitOfWork, device_id: int, cambios: Cambios) -> Resultado:

@@ -11,14 +11,26 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from app import __version__
+from app.acceso import COOKIE
+from app.domain.identidad import Permiso
+from app.domain.permisos import NOMBRES, PERMISOS, Acceso
 from app.openapi_base import JSON, Operacion, Respuesta, ref
 from app.openapi_tabla import ESQUEMAS, OPERACIONES
+from app.pases import PARAMETRO
 from app.problems import CONTENT_TYPE as PROBLEM
 from app.problems import TITLES
 
 REF_TEMPLATE = "#/components/schemas/{model}"
-ALWAYS = (403, 421)
-"""Any request may be refused for whom it comes from, or for the name it asks for."""
+ALWAYS = (401, 403, 421)
+"""Any request may be refused for whom it comes from (a wrong credential also where none is needed), for the page that
+makes it, and for the name it asks for."""
+STREAM = "/stream/dispositivos"
+SCHEMES: dict[str, dict[str, str]] = {
+    "sesion": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "La que da `POST /sesion`."},
+    "token": {"type": "http", "scheme": "bearer", "description": "Un token (`iot_...`)."},
+    "basica": {"type": "http", "scheme": "basic", "description": "El usuario y, como contraseña, uno de sus tokens."},
+    "entrada": {"type": "apiKey", "in": "query", "name": PARAMETRO, "description": "La que da `POST /entradas`."},
+}
 
 
 @cache
@@ -42,7 +54,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in dict.fromkeys(op.grupo for op in OPERACIONES)],
         "paths": paths,
-        "components": {"schemas": {**ESQUEMAS, **_body_schemas()}},
+        "components": {"schemas": {**ESQUEMAS, **_body_schemas()}, "securitySchemes": SCHEMES},
     }
 
 
@@ -85,6 +97,8 @@ def _operation(op: Operacion) -> dict[str, Any]:
         "tags": [op.grupo],
         "summary": op.resumen,
         "description": op.descripcion,
+        "security": _security(op),
+        "x-permiso": NOMBRES[permiso(op).permiso],
         "responses": {**dict(map(_response, op.respuestas)), **dict(map(_error, (*op.errores, *ALWAYS)))},
     }
     if op.parametros:
@@ -102,6 +116,27 @@ def _operation(op: Operacion) -> dict[str, Any]:
         content = {"schema": ref(op.cuerpo.__name__), "example": op.ejemplo}
         found["requestBody"] = {"required": True, "content": {JSON: content}}
     return found
+
+
+def permiso(op: Operacion) -> Acceso:
+    """What an operation asks of who calls it."""
+    return PERMISOS[op.metodo, op.ruta]
+
+
+def pide(op: Operacion) -> str:
+    """The same for people."""
+    asked = permiso(op)
+    if asked.permiso == Permiso.NADIE:
+        return "No pide nada: cualquiera puede."
+    part = ", y que la cuenta alcance a toda la casa" if asked.casa else ""
+    return f"Pide poder {NOMBRES[asked.permiso]}{part}."
+
+
+def _security(op: Operacion) -> list[dict[str, list[str]]]:
+    """Any one of the schemes; from a trusted network, none."""
+    if permiso(op).permiso == Permiso.NADIE:
+        return []
+    return [{name: []} for name in SCHEMES if name != "entrada" or op.ruta == STREAM]
 
 
 def _response(answer: Respuesta) -> tuple[str, dict[str, Any]]:

@@ -24,7 +24,10 @@ from app.openapi_base import (
     objeto,
     ref,
 )
+from app.openapi_credenciales import ESQUEMAS_CREDENCIALES, OPERACIONES_CREDENCIALES
+from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_dispositivos import ESQUEMAS_DISPOSITIVOS, OPERACIONES_DISPOSITIVOS
+from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
@@ -215,6 +218,7 @@ OPERACIONES: tuple[Operacion, ...] = (
                 "`1`: antes de los cambios, cómo está todo ahora.",
                 {"type": "string", "enum": ["1", "0"]},
             ),
+            ENTRADA,
             Parametro("last_event_id", "query", "Como la cabecera `Last-Event-ID`.", TEXT),
             Parametro(
                 "Last-Event-ID",
@@ -227,10 +231,13 @@ OPERACIONES: tuple[Operacion, ...] = (
         curl="curl -N",
     ),
     *OPERACIONES_DISPOSITIVOS,
+    *OPERACIONES_CREDENCIALES,
+    *OPERACIONES_ENTRADAS,
     *OPERACIONES_ORDENES,
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
     *OPERACIONES_REGLAS,
+    *OPERACIONES_CUENTAS,
     *OPERACIONES_AVISOS,
     *OPERACIONES_AUTORIDAD,
     Operacion(
@@ -387,3 +394,4 @@ ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objet
 ESQUEMAS |= (
     ESQUEMAS_DISPOSITIVOS | ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
 )
+ESQUEMAS |= ESQUEMAS_CUENTAS | ESQUEMAS_ENTRADAS | ESQUEMAS_CREDENCIALES

@@ -1,27 +1,30 @@
-"""Who asks over HTTP: the cause of the changes that a request makes."""
+"""Who asks over HTTP: the identity that ``app.acceso`` found, and the cause of the changes that the request makes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from app.domain.causa import Causa
-from app.domain.identidad import LOCAL, Identidad
+from app.domain.identidad import Identidad
 
 if TYPE_CHECKING:
     from flask import Request
+
+    from app.domain.identidad import Identidad
 
 IDENTIDAD = "iot.identidad"
 """Where the outermost layer leaves in the environ who asks."""
 
 
 def peer_of(request: Request) -> str:
-    """The peer's address, of the connection itself: what a header says of it is anybody's word."""
+    """The peer's address: of the connection itself, or what a proxy of TRUSTED_PROXIES says of it; what anybody else's
+    header says is anybody's word."""
     return request.environ.get("iot.peer") or request.remote_addr or ""
 
 
 def identity_of(request: Request) -> Identidad:
     """Who asks."""
-    found: Identidad = request.environ.get(IDENTIDAD, LOCAL)
+    found: Identidad = request.environ[IDENTIDAD]
     return found
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from app import casa, dispositivos, historial, ordenes
 from app.anulacion import guiado
+from app.domain.causa import recortada
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.horario_tipos import Casa
 from app.domain.orden import ENCENDIDO, Orden, deriva_of
@@ -25,8 +26,11 @@ ORDERS = 20
 """Orders that are looked through for the last one that asked to switch."""
 
 
-def porque(conn: Connection, device_id: int, *, ahora: datetime, defecto: Casa, idioma: str) -> dict[str, Any]:
-    """Why the device is as it is; times in its own zone where it has one, else in the house's.
+def porque(
+    conn: Connection, device_id: int, *, ahora: datetime, defecto: Casa, idioma: str, parte: bool = False
+) -> dict[str, Any]:
+    """Why the device is as it is; times in its own zone where it has one, else in the house's. ``parte``: for somebody
+    who sees a part of the house.
 
     Raises:
         DispositivoNotFound: no device has that id.
@@ -37,10 +41,10 @@ def porque(conn: Connection, device_id: int, *, ahora: datetime, defecto: Casa, 
     situation = Situacion(
         nombre=device.nombre,
         estado=device.estado,
-        hecho=_fact(conn, device),
+        hecho=_fact(conn, device, parte),
         deriva=deriva_of(device),
         conectividad=json.loads(conectividad_json(device)),
-        ultima=_switching(newest),
+        ultima=_switching(newest, parte),
         anulacion=anulada(device.configuracion, hogar, ahora) if guiado(device, device.configuracion) else None,
     )
     zona = zone_of(device.configuracion, hogar)
@@ -48,7 +52,7 @@ def porque(conn: Connection, device_id: int, *, ahora: datetime, defecto: Casa, 
     return {"dispositivo_id": device.id, "estado": device.estado, "desde": device.estado_en, "zona": zona.key, **told}
 
 
-def _fact(conn: Connection, device: Dispositivo) -> Hecho | None:
+def _fact(conn: Connection, device: Dispositivo, parte: bool) -> Hecho | None:
     """The row that made the state what it is, and the order behind it; None when it is not kept."""
     row = _row(conn, device)
     if row is None or row.timestamp is None:
@@ -58,7 +62,7 @@ def _fact(conn: Connection, device: Dispositivo) -> Hecho | None:
         orders = [o for o in (ordenes.una(conn, causa["orden"]),) if o is not None]
     else:  # made in the very unit of work that wrote the row
         orders = ordenes.creadas_en(conn, device.id, row.timestamp)
-    return Hecho(row.timestamp, causa, _switching(orders))
+    return Hecho(row.timestamp, recortada(causa) if parte else causa, _switching(orders, parte))
 
 
 def _row(conn: Connection, device: Dispositivo) -> FilaLog | None:
@@ -72,9 +76,9 @@ def _row(conn: Connection, device: Dispositivo) -> FilaLog | None:
     return _change(then, device.estado, whole=True) or _change(rows, device.estado, whole=len(rows) < ROWS)
 
 
-def _switching(orders: Sequence[Orden]) -> dict[str, Any] | None:
+def _switching(orders: Sequence[Orden], parte: bool) -> dict[str, Any] | None:
     """The first that asks to be on or off."""
-    return next((found for o in orders if ENCENDIDO in (found := o.as_object())["cambios"]), None)
+    return next((found for o in orders if ENCENDIDO in (found := o.as_object(parte=parte))["cambios"]), None)
 
 
 def _change(rows: Sequence[FilaLog], estado: str, *, whole: bool) -> FilaLog | None:

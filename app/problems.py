@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ SECURITY_HEADERS: tuple[tuple[str, str], ...] = (
 
 TITLES = {
     400: "Petición incorrecta",
+    401: "Hace falta identificarse",
     403: "Acceso denegado",
     404: "No encontrado",
     405: "Método no permitido",
@@ -103,7 +103,6 @@ _STATUS: dict[type[DomainError], int] = {
     de.DispositivoNoReclamado: 409,
     de.CodigoIncorrecto: 403,
     de.SinPermiso: 403,
-    de.DemasiadasPeticiones: 429,
     de.SerialDuplicado: 409,
     de.HorarioNoAplicable: 409,
     de.SerialRequerido: 400,
@@ -113,6 +112,14 @@ _STATUS: dict[type[DomainError], int] = {
     de.StorageFull: 507,
     de.StorageDamaged: 503,
     de.TooManyStreams: 503,
+    de.UltimoAdministrador: 409,
+    de.SinCuenta: 409,
+    de.YaHayCuentas: 409,
+    de.EntradaRechazada: 401,
+    de.CredencialInvalida: 401,
+    de.DemasiadasPeticiones: 429,
+    de.DemasiadosIntentos: 429,
+    de.ContrasenasOcupadas: 503,
 }
 
 _HTTP_SENTENCES = {
@@ -136,11 +143,10 @@ def of_domain(error: DomainError) -> Problem:
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
     errores = error.errores if isinstance(error, de.DatosInvalidos) else ()
     extra = {"version": error.actual} if isinstance(error, de.VersionConflict) else {}
-    headers: tuple[tuple[str, str], ...] = (("Retry-After", str(RETRY_AFTER_S)),) if status in (503, 507) else ()
+    wait = error.segundos if isinstance(error, de.Espere) else RETRY_AFTER_S
+    headers: tuple[tuple[str, str], ...] = (("Retry-After", str(wait)),) if status in (429, 503, 507) else ()
     if isinstance(error, de.VersionConflict):
         headers = (("ETag", f'"{error.actual}"'),)
-    if isinstance(error, de.DemasiadasPeticiones):
-        headers = (("Retry-After", str(max(1, math.ceil(error.espera_s)))),)
     return Problem(status, error.codigo, error.mensaje, errores=errores, headers=headers, extra=extra)
 
 

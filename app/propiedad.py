@@ -30,7 +30,7 @@ from app.domain.identidad import LOCAL, Identidad, Permiso, Rol
 from app.domain.orden import ENCENDIDO, SIN_DESEOS, SUSTITUIDA, Cierre, load_deseos, word_of
 from app.domain.peticiones import Alta, Reclamo
 from app.domain.posesion import coincide, huella_de
-from app.frenos import Intento
+from app.frenos import Tanteo
 from app.historial import append_logs
 from app.models import dispositivo, row_of
 
@@ -61,7 +61,7 @@ class Reclamacion:
         }
 
 
-def reclamar(uow: UnitOfWork, reclamo: Reclamo, por: Identidad = LOCAL, intento: Intento | None = None) -> Dispositivo:
+def reclamar(uow: UnitOfWork, reclamo: Reclamo, por: Identidad = LOCAL, intento: Tanteo | None = None) -> Dispositivo:
     """Claim a device that nobody has. The account that has it may ask again: nothing changes.
 
     ``intento`` bounds the tries at the code of a device that has one. Right or wrong, a code that comes while somebody
@@ -86,7 +86,7 @@ def reclamar(uow: UnitOfWork, reclamo: Reclamo, por: Identidad = LOCAL, intento:
     return found
 
 
-def agregar(uow: UnitOfWork, alta: Alta, intento: Intento | None = None) -> Dispositivo:
+def agregar(uow: UnitOfWork, alta: Alta, intento: Tanteo | None = None) -> Dispositivo:
     """Add a device by hand, with its code if it has one; it stays unclaimed.
 
     Raises:
@@ -178,7 +178,7 @@ def olvidar_codigo(uow: UnitOfWork, serial: str) -> None:
     raw(uow.conn).execute("DELETE FROM posesion WHERE serial_number = ?", (serial,))
 
 
-def _prove(conn: Connection, serial: str, codigo: str | None, intento: Intento | None) -> bool:
+def _prove(conn: Connection, serial: str, codigo: str | None, intento: Tanteo | None) -> bool:
     """Whether the serial has a code, which was proven."""
     huella = _code_of(conn, serial)
     if huella is None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from app import avisos, nombrados
+from app.alcance import Vista
 from app.clock import iso_z
 from app.db import UnitOfWork, insert_one
 from app.dispositivos import conocidos
@@ -76,6 +77,14 @@ def obtener(conn: Connection, regla_id: int) -> Regla:
         RecursoNotFound: there is none of that id.
     """
     return Regla(*nombrados.fila(conn, regla, regla_id))
+
+
+def recortar(found: Regla, vista: Vista) -> Regla | None:
+    """Who sees a part of the house is told of the rules that are of that part only, and of no scene; None: nothing."""
+    named = {i for _, i in dispositivos_de(found.condicion)}
+    named |= {a["dispositivo_id"] for a in found.acciones if a["tipo"] == "orden"}
+    scenes = any(a["tipo"] == "escena" for a in found.acciones)
+    return found if named and named <= vista.dispositivos and not scenes else None
 
 
 def crear(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from app import dispositivos, historial, horarios, ordenes
+from app import dispositivos, historial, horarios, ordenes, vigencia
 from app.consultas import parse_esperar, parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
 from app.cuerpo import read_json_object
-from app.domain.dispositivo import dump_object
+from app.domain.causa import recortada
+from app.domain.dispositivo import dump_object, load_object
 from app.domain.errors import VersionConflict
 from app.domain.porque import IDIOMAS
 from app.domain.valores import COTAS, Cotas
-from app.peticionario import cause_of, peer_of
+from app.guardia import ARREGLAR, exigir
+from app.peticionario import cause_of, identity_of, peer_of
 from app.porque import porque
 from app.representacion import device_json
 from app.routes_prueba import asked_of, proven
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from app.servicios import Services
 
 JSON = "application/json"
+
+
 STREAM_HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
@@ -66,13 +71,13 @@ class _Routes:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def listar(self) -> Response:
-        filtro = parse_filtro_lista(request.args)
+        filtro = replace(parse_filtro_lista(request.args), alcance=identity_of(request).alcance)
         with self._db.reader() as conn:
             return _array(dispositivos.listar(conn, filtro))
 
     def no_reclamados(self) -> Response:
         with self._db.reader() as conn:
-            return _array(dispositivos.no_reclamados(conn))
+            return _array(dispositivos.no_reclamados(conn, identity_of(request).alcance))
 
     def obtener(self, device_id: int) -> Response:
         with self._db.reader() as conn:
@@ -90,7 +95,7 @@ class _Routes:
             pagina,
             lambda row: (
                 f'{{"estado":{_text(row.estado)},"parametros":{row.parametros_json},"timestamp":{_text(row.timestamp)},'
-                f'"causa":{row.causa_json}}}'
+                f'"causa":{_cause_json(row.causa_json)}}}'
             ),
         )
 
@@ -100,12 +105,20 @@ class _Routes:
         with self._db.reader() as conn:
             dispositivos.obtener(conn, device_id)
             pagina = ordenes.pagina(conn, device_id, estado=estado, page=page, per_page=per_page)
-        return paged(pagina, lambda order: dump_object(order.as_object()))
+        part = identity_of(request).alcance is not None
+        return paged(pagina, lambda order: dump_object(order.as_object(parte=part)))
 
     def porque(self, device_id: int) -> Response:
         idioma = request.accept_languages.best_match(IDIOMAS, default=IDIOMAS[0])
         with self._db.reader() as conn:
-            found = porque(conn, device_id, ahora=self._clock.now(), defecto=self._db.casa, idioma=idioma)
+            found = porque(
+                conn,
+                device_id,
+                ahora=self._clock.now(),
+                defecto=self._db.casa,
+                idioma=idioma,
+                parte=identity_of(request).alcance is not None,
+            )
         answer = json_response(dump_object(found))
         answer.headers["Content-Language"] = idioma
         answer.headers["Vary"] = "Accept-Language"
@@ -121,6 +134,8 @@ class _Routes:
             antes = dispositivos.obtener(uow.conn, device_id)
             if peticion.serial_number not in (None, antes.serial_number):
                 raise another_identity("serial_number")
+            if peticion.cambios.habitacion not in (None, (antes.habitacion_id,)):
+                exigir(identity_of(request), ARREGLAR)
             found = dispositivos.actualizar(uow, device_id, peticion.cambios, if_match=matching_version(antes.version))
             remarks = remarks_of(uow, found, peticion.cambios.configuracion)
             order = None if espera is None else ordenes.en_curso(uow, device_id, asked_of(peticion.cambios))
@@ -137,16 +152,18 @@ class _Routes:
     # --- live -------------------------------------------------------------------------------------------------------
 
     def stream(self) -> Response:
-        """The subscription is opened before the snapshot is read, so that nothing falls between the two."""
+        """The subscription is opened before the snapshot is read, so that nothing falls between the two; and before who
+        asks is looked up again, so that a revocation finds the stream or is found."""
         peticion = parse_stream(request.args, request.headers.get("Last-Event-ID"))
         if request.method == "HEAD":
             return Response(headers=STREAM_HEADERS)
-        sub = self._hub.open(peticion.filtro, address=peer_of(request), last_event_id=peticion.last_event_id)
+        quien = identity_of(request)
+        filtro = replace(peticion.filtro, alcance=quien.alcance)
+        sub = self._hub.open(filtro, address=peer_of(request), last_event_id=peticion.last_event_id, quien=quien)
         try:
-            snapshot = None
-            if peticion.snapshot:
-                with self._db.reader() as conn:
-                    snapshot = dispositivos.snapshot(conn, peticion.filtro)
+            with self._db.reader() as conn:
+                sub.end_at(vigencia.hasta(conn, quien))
+                snapshot = dispositivos.snapshot(conn, filtro) if peticion.snapshot else None
             # direct_passthrough: the server gets the iterator itself, and nothing of this request stays in memory.
             return Response(sub.stream(snapshot), headers=STREAM_HEADERS, direct_passthrough=True)
         except BaseException:
@@ -200,6 +217,11 @@ def matching_version(version: int) -> int | None:
     if not tags.star_tag and not tags.is_strong(str(version)):
         raise VersionConflict(version)
     return None if tags.star_tag else version
+
+
+def _cause_json(text: str) -> str:
+    """A cause, as the caller may know it."""
+    return text if identity_of(request).alcance is None else dump_object(recortada(load_object(text)))
 
 
 def _text(value: str | None) -> str:

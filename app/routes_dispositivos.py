@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from app import auditoria, borrado, dispositivos, ignorados, propiedad
 from app.domain.dispositivo import dump_object
 from app.domain.errors import CodigoIncorrecto
-from app.frenos import Freno, Intento, Intentos
+from app.frenos import Freno, Tanteo, Tanteos
 from app.peticionario import caller_of, cause_of, identity_of
 from app.routes import body, json_response, remarks_of, tagged
 from app.schemas_alta import parse_alta, parse_reclamo
@@ -44,7 +44,7 @@ class _Routes:
         self._db = services.db
         self._clock = services.clock
         self._freno = Freno(services.settings.claims_per_min)
-        self._intentos = Intentos(services.clock)
+        self._intentos = Tanteos(services.clock)
 
     def agregar(self) -> Response:
         self._brake()
@@ -119,7 +119,7 @@ class _Routes:
     def _brake(self) -> None:
         self._freno.pasar(caller_of(request), self._clock.monotonic())
 
-    def _try_at(self, serial: str) -> Intento:
+    def _try_at(self, serial: str) -> Tanteo:
         return self._intentos.de((serial, caller_of(request)))
 
     def _note_wrong_code(self, serial: str) -> None:

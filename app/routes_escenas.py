@@ -10,7 +10,8 @@ from app import escenas, grupos, habitaciones, masivo
 from app.coleccion import Coleccion, puertas
 from app.domain.dispositivo import dump_object
 from app.domain.valores import COTAS_AMPLIAS
-from app.peticionario import cause_of
+from app.guardia import ARREGLAR, exigir
+from app.peticionario import cause_of, identity_of
 from app.routes import body, json_response
 from app.schemas_escenas import parse_escena, parse_grupo, parse_habitacion, parse_ordenes
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from app.servicios import Services
 
 COLECCIONES = tuple(
-    Coleccion(ruta, uno, parse, verbs.listar, verbs.obtener, verbs.crear, verbs.cambiar, verbs.borrar)
+    Coleccion(ruta, uno, parse, verbs.listar, verbs.obtener, verbs.crear, verbs.cambiar, verbs.borrar, verbs.recortar)
     for ruta, uno, parse, verbs in (
         ("habitaciones", "habitacion", parse_habitacion, habitaciones),
         ("grupos", "grupo", parse_grupo, grupos),
@@ -45,12 +46,16 @@ class _Routes:
 
     def aplicar_escena(self, escena_id: int) -> Response:
         with self._db.unit_of_work(cause_of(request)) as uow:
-            return _results(escenas.aplicar(uow, escena_id))
+            return _results(escenas.aplicar(uow, escena_id, identity_of(request).alcance))
 
     def ordenar(self) -> Response:
         destino, cambios, ignorados = parse_ordenes(body(COTAS_AMPLIAS))
+        quien = identity_of(request)
+        if cambios.habitacion is not None:
+            exigir(quien, ARREGLAR)
         with self._db.unit_of_work(cause_of(request)) as uow:
-            results = masivo.aplicar(uow, [(i, cambios) for i in masivo.alcanzados(uow.conn, destino)])
+            wanted = masivo.alcanzados(uow.conn, destino, quien.alcance)
+            results = masivo.aplicar(uow, [(i, cambios) for i in wanted], quien.alcance)
         return _results(results, ignorados)
 
 

@@ -17,6 +17,6 @@ if TYPE_CHECKING:
 def blueprint(services: Services) -> Blueprint:
     """The routes over these parts."""
     bp = Blueprint("reglas", __name__)
-    verbs = (reglas.listar, reglas.obtener, reglas.crear, reglas.cambiar, reglas.borrar)
+    verbs = (reglas.listar, reglas.obtener, reglas.crear, reglas.cambiar, reglas.borrar, reglas.recortar)
     puertas(bp, services.db, Coleccion("reglas", "regla", parse_regla, *verbs))
     return bp

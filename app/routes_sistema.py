@@ -13,8 +13,11 @@ from markupsafe import Markup, escape
 from app import openapi as documento
 from app import rechazos, salud
 from app.consultas import parse_pagina
+from app.domain.identidad import DE_AMBITO, DE_ROL
+from app.domain.permisos import NOMBRES, VER_TODO
 from app.metrics import CONTENT_TYPE as METRICS_TYPE
 from app.metrics import Metricas
+from app.peticionario import identity_of
 from app.problems import CODES
 from app.routes import json_response, paged
 
@@ -61,7 +64,7 @@ class _Routes:
         return _fresh(_dump({"viva": True}))
 
     def lista(self) -> Response:
-        found = salud.preparacion(self._services.estado())
+        found = salud.preparacion(self._services.estado(), todo=VER_TODO.allows(identity_of(request)))
         answer = _fresh(_dump(found))
         if not found["lista"]:
             answer.status_code = 503
@@ -81,8 +84,18 @@ class _Routes:
         return json_response(documento.text())
 
     def docs(self) -> Response:
+        roles = [(rol.value, NOMBRES[permiso]) for rol, permiso in DE_ROL.items()]
+        ambitos = [(ambito.value, NOMBRES[permiso]) for ambito, permiso in DE_AMBITO.items()]
         return Response(
-            render_template("docs.html", doc=documento, grupos=documento.grouped(), codigos=CODES, prosa=_prose)
+            render_template(
+                "docs.html",
+                doc=documento,
+                grupos=documento.grouped(),
+                codigos=CODES,
+                prosa=_prose,
+                roles=roles,
+                ambitos=ambitos,
+            )
         )
 
 

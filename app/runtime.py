@@ -17,8 +17,9 @@ from typing import Any
 
 import gevent
 
-from app import __version__, create_app, dispositivos
+from app import __version__, control, create_app, dispositivos
 from app import runtime_ajustes as ajustes
+from app.autenticador import Autenticador
 from app.avisos import cerrar_puertas
 from app.broker import BrokerError, BrokerInfo, choose_broker
 from app.broker_base import Broker
@@ -26,25 +27,31 @@ from app.bus import Bus
 from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock, iso_z
 from app.config_load import Settings
+from app.contrasenas import Contrasenas
 from app.db import Database
 from app.domain.aviso import TODAS, at_least
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import DomainError
-from app.domain.events import AccesoRevocado, Event
+from app.domain.events import AccesoRevocado, CredencialCambiada, Event
+from app.entrada import Entrada
 from app.espera import Esperas
 from app.guardian import Guardian, free_and_total
 from app.https import Https, HttpsError
 from app.ingest import Delivery, Ingest
+from app.intentos import Intentos
 from app.limpieza import Limpieza
 from app.mensajero import Mensajero
 from app.migrations import HEAD, DatabaseFault, migrate
 from app.motor import Motor
 from app.mqtt_client import MqttClient
+from app.pases import Pases
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
+from app.secretos import new_token
 from app.server import Server, max_connections
 from app.servicios import Services
 from app.sse import Hub
+from app.usuarios_broker import UsuariosBroker
 from app.vencimientos import Vencimientos
 from app.vigia import Vigia
 
@@ -74,6 +81,8 @@ class RuntimeInfo:
     schema_version: str
     first_run: bool
     https_port: int | None = None
+    setup_code: str | None = None
+    """With which the first account can be made; None when there are accounts."""
 
 
 def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
@@ -107,6 +116,7 @@ class Runtime:
         self._restarts_seen = 0
         self._bus: Bus[Event] = Bus()
         self._revocations: Bus[AccesoRevocado] = Bus()
+        self._credentials: Bus[CredencialCambiada] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = Database(
             settings.sqlalchemy_database_uri,
@@ -116,6 +126,7 @@ class Runtime:
             ajustes.order_limits(settings),
             ajustes.house(settings),
             self._revocations.publish,
+            self._credentials.publish,
         )
         self.hub = self._make_hub()
         self._bus.subscribe(self.hub.publish)
@@ -130,6 +141,14 @@ class Runtime:
             self._bus.subscribe(part.on_events)
         self.mensajeros = self._messengers()
         self.ingest = Ingest(self.db, ajustes.ingest_limits(settings), clock, self._ack, self.vigia.on_will)
+        self.usuarios_broker = UsuariosBroker(self.db, self.ingest.reserve)
+        self._credentials.subscribe(self.usuarios_broker.on_changes)
+        self._control = new_token()
+        self.autenticador = Autenticador(self.db, clock, control=self._control)
+        self.pases = Pases(clock)
+        for listener in (self.autenticador.on_revoked, self.pases.revocar, self.hub.revoke):
+            self._revocations.subscribe(listener)
+        self.entrada = Entrada(self.db, clock, Contrasenas(), Intentos())
         self.https, self.server = self._make_server()
 
     def _make_hub(self) -> Hub:
@@ -156,6 +175,7 @@ class Runtime:
             self.server.start()
         except OSError as error:
             raise StartError(_port_taken(self.settings, error)) from error
+        control.write(self.settings.instance_path, control.Control(self._http_url(), self._control))
         self.ingest.start()
         self.programador.start()
         self.vencimientos.start()
@@ -194,7 +214,20 @@ class Runtime:
 
     def _make_server(self) -> tuple[Https, Server]:
         s, https = self.settings, Https(self.settings, self.clock)
-        app = create_app(Services(s, self.db, self.hub, self.esperas, self.clock, self.estado, cifrado=https.edge()))
+        app = create_app(
+            Services(
+                s,
+                self.db,
+                self.hub,
+                self.esperas,
+                self.clock,
+                self.estado,
+                self.autenticador,
+                self.entrada,
+                self.pases,
+                cifrado=https.edge(),
+            )
+        )
         try:
             return https, Server(app, s, self.clock, on_stop=self._end_waits, tls=https.open())
         except HttpsError as error:
@@ -250,12 +283,15 @@ class Runtime:
         self.mqtt.start()
         if not told:
             banner(self._info())
-        if demo:
+        if demo and not self.broker.info.pide_usuario:
             self._demo = _start_demo(self.settings, self.broker.info)
+        elif demo:
+            log.warning("sin casa de demostración: sus dispositivos no tienen usuario, y el broker pide uno a todos")
 
     def _broker_started(self) -> bool:
         try:
             self.broker = choose_broker(self.settings, self.settings.instance_path, clock=self.clock)
+            self.usuarios_broker.attach(self.broker)
             self.broker.start()
         except BrokerError as error:
             if self._broker_fault != str(error):
@@ -271,6 +307,7 @@ class Runtime:
         if self._demo is not None:
             self._demo.terminate()
         self.server.stop_accepting()
+        control.remove(self.settings.instance_path)
         if self.mqtt is not None:
             self.mqtt.pause()
         pool.apply(self.ingest.stop)
@@ -327,12 +364,20 @@ class Runtime:
             return {"conectado": False, "fallo": self._broker_fault or "el broker está arrancando", **kind}
         return {**self.mqtt.status(), **kind}
 
+    def _setup_code(self) -> str | None:
+        try:
+            return self.entrada.new_setup_code()
+        except DomainError:  # what is wrong with the database is told elsewhere
+            return None
+
+    def _http_url(self) -> str:
+        return f"http://{_local_host(self.settings.backend_host)}:{self.server.port}"
+
     def _info(self) -> RuntimeInfo:
-        port = self.server.port
         public = self.settings.public_backend_url
         return RuntimeInfo(
             settings=self.settings,
-            http_url=f"http://{_local_host(self.settings.backend_host)}:{port}",
+            http_url=self._http_url(),
             lan_urls=(public,) if public else (),
             https_port=self.https.door.port if self.https.door else None,
             broker=self.broker.info if self.broker and not self._broker_fault else None,
@@ -340,6 +385,7 @@ class Runtime:
             instance_path=self.settings.instance_path,
             schema_version=HEAD,
             first_run=self.first_run,
+            setup_code=self._setup_code(),
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
-from app.ingest import IngestLimits
+from app.limitador import IngestLimits
 from app.limpieza import Plazos
 from app.mqtt_client import MqttSettings
 
@@ -56,7 +56,8 @@ def mqtt_settings(s: Settings, broker: Broker) -> MqttSettings:
         shared_topic=s.mqtt_shared_topic,
     )
     if broker.credentials is not None:
-        return replace(mine, username=broker.credentials[0], password=broker.credentials[1])
+        user, password = broker.credentials
+        return replace(mine, username=user, password=password, client_id=broker.client_id or mine.client_id)
     if broker.info.kind != "configurado" or not s.mqtt_tls_enabled:
         return mine
     return replace(

@@ -53,10 +53,16 @@ def documento(partes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def preparacion(partes: Mapping[str, Any]) -> dict[str, Any]:
-    """The short answer to «may I send you requests?»."""
+def preparacion(partes: Mapping[str, Any], *, todo: bool = True) -> dict[str, Any]:
+    """The short answer to «may I send you requests?»; ``todo``: with what is wrong, which is not for everybody."""
     whole = documento(partes)
-    why = "El programa se está parando" if partes.get("parando") else whole["resumen"]
+    why = (
+        "El programa se está parando"
+        if partes.get("parando")
+        else whole["resumen"]
+        if todo
+        else _SUMMARY[whole["estado"]]
+    )
     return {"lista": whole["lista"], "estado": whole["estado"], "detalle": why}
 
 

@@ -120,7 +120,7 @@ class Connection:
         if answer.stream is not None:
             return self._start_stream(answer, head)
         # Who may not come in does not get to hold a place either.
-        keep = head.keep_alive and not self._server.stopping and answer.status[:3] not in ("403", "421")
+        keep = head.keep_alive and not self._server.stopping and answer.status[:3] not in ("401", "403", "421")
         self._send(self._render(answer, head, keep))
         return keep
 

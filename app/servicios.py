@@ -9,9 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from app.autenticador import Autenticador
     from app.clock import Clock
     from app.db import Database
+    from app.entrada import Entrada
     from app.espera import Esperas
+    from app.pases import Pases
     from app.sse import Hub
 
 
@@ -21,7 +24,11 @@ class EdgeSettings(Protocol):
     @property
     def trusted_networks(self) -> tuple[str, ...]: ...
     @property
+    def trusted_proxies(self) -> tuple[str, ...]: ...
+    @property
     def allowed_hosts(self) -> tuple[str, ...]: ...
+    @property
+    def cors_origins(self) -> tuple[str, ...]: ...
     @property
     def public_backend_url(self) -> str: ...
     @property
@@ -53,4 +60,7 @@ class Services:
     esperas: Esperas
     clock: Clock
     estado: Callable[[], Mapping[str, Any]]
+    autenticador: Autenticador
+    entrada: Entrada
+    pases: Pases
     cifrado: Cifrado = Cifrado()

@@ -12,9 +12,8 @@ touches a waiting reader holds ``Hub._waiters``, so the writer and the reader's 
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol
 
 import gevent
@@ -22,12 +21,12 @@ from gevent import getcurrent
 from gevent.hub import get_hub
 
 from app.clock import Clock
-from app.domain.dispositivo import Dispositivo
 from app.domain.errors import TooManyStreams
-from app.domain.events import Event
+from app.domain.events import AccesoRevocado, Event
 from app.domain.filtro import FiltroStream
-from app.representacion import device_event_json
-from app.sse_frames import HELLO, PING, Entry, Latest, frame_for, leaves
+from app.domain.identidad import Identidad
+from app.sse_frames import Entry, Latest, frame_for, frame_within, newest
+from app.sse_lector import Subscription
 
 CHUNK_BYTES = 256 << 10
 """A reader is given at most about this much at once, so that one write never holds much memory."""
@@ -38,8 +37,6 @@ LAG_EVENTS = 2000
 JOINED_RUNS = 64
 AT_ONCE = 32
 """Up to so many waiting readers, and events, nobody waits for a further turn of a thread or of the loop."""
-RETRY_MS = (500, 3000)
-"""What a closing server tells its readers to wait, drawn for each, so that they don't come back as one."""
 
 
 class Loop(Protocol):
@@ -93,6 +90,8 @@ class Hub:
         self._lock = threading.Lock()
         self._open: set[Subscription] = set()
         self._of_address: dict[str, int] = {}
+        self._expiring: set[Subscription] = set()
+        self._rights_changed: dict[int, int] = {}  # account -> number of the last event that it saw with its old rights
         self._waiters = threading.Lock()  # held to take a reader out of ``_parked``, and to send to one that is in it
         self._parked: dict[Subscription, gevent.Greenlet] = {}
         self._joined: dict[tuple[FiltroStream, int, bool], tuple[int, bytes]] = {}
@@ -133,8 +132,16 @@ class Hub:
                 done &= sub not in self._parked or sub.take(before, *runs[sub.filtro])
         return done
 
-    def open(self, filtro: FiltroStream, *, address: str, last_event_id: str | None) -> Subscription:
-        """A place in the stream, from now or from after ``last_event_id``.
+    def open(
+        self,
+        filtro: FiltroStream,
+        *,
+        address: str,
+        last_event_id: str | None,
+        quien: Identidad | None = None,
+    ) -> Subscription:
+        """A place in the stream, from now or from after ``last_event_id``; it ends when what ``quien`` proved is
+        revoked.
 
         Raises:
             TooManyStreams: a bound is reached, or the program is stopping.
@@ -144,11 +151,12 @@ class Hub:
             if self.closing or len(self._open) >= self._max_streams or mine >= self._max_per_address:
                 self._counts["rechazadas"] += 1
                 raise TooManyStreams
-            cursor = self._position(last_event_id)
+            cursor = self._position(last_event_id, quien)
             reset = last_event_id is not None and cursor is None
             self._counts["resets"] += reset
             self._counts["reanudadas"] += cursor is not None
-            sub = Subscription(self, filtro, address, cursor if cursor is not None else self.last, reset=reset)
+            start = cursor if cursor is not None else self.last
+            sub = Subscription(self, filtro, address, start, reset=reset, quien=quien)
             self._open.add(sub)
             self._of_address[address] = mine + 1
             self._counts["abiertas"] += 1
@@ -159,6 +167,30 @@ class Hub:
         self.closing = True
         if self._loop is not None:
             self._loop.run_callback_threadsafe(self._wake)
+
+    def revoke(self, facts: Sequence[AccesoRevocado]) -> None:
+        """A listener of revocations: end the streams that may not go on; any thread. Who comes back with other rights
+        is told to read everything again."""
+        with self._lock:
+            for fact in facts:
+                if fact.credencial is None:
+                    self._rights_changed[fact.usuario_id] = self.last
+            ended = [s for s in self._open if any(s.is_of(fact) for fact in facts)]
+            for sub in ended:
+                sub.ended = True
+        if ended and self._loop is not None:
+            self._loop.run_callback_threadsafe(self._end, ended)
+
+    def expire(self, sub: Subscription) -> None:
+        """End a stream when its time comes."""
+        with self._lock:
+            if sub in self._open:
+                self._expiring.add(sub)
+
+    @staticmethod
+    def _end(subs: Sequence[Subscription]) -> None:
+        for sub in subs:
+            sub.kill()
 
     def stats(self) -> dict[str, int]:
         """Readers now, and counts since the start."""
@@ -192,7 +224,7 @@ class Hub:
         self._parked[sub] = getcurrent()
         try:
             # The writer sets ``last`` and then looks who is parked; here it is the other way round, so none is missed.
-            if self.last <= sub.cursor and not self.closing:
+            if self.last <= sub.cursor and not (self.closing or sub.ended):
                 get_hub().switch()
         finally:
             self._unpark(sub)
@@ -203,38 +235,38 @@ class Hub:
             if sub not in self._open:
                 return
             self._open.discard(sub)
+            self._expiring.discard(sub)
             left = self._of_address[sub.address] - 1
             if left:
                 self._of_address[sub.address] = left
             else:
                 del self._of_address[sub.address]
 
-    def _position(self, last_event_id: str | None) -> int | None:
+    def _position(self, last_event_id: str | None, quien: Identidad | None) -> int | None:
         if last_event_id is None:
             return None
         epoch, dash, text = last_event_id.rpartition("-")
         if not dash or epoch != self.epoch or not (text.isascii() and text.isdigit()) or len(text) > 19:
             return None
         seen = int(text)
+        if quien is not None and seen <= self._rights_changed.get(quien.usuario_id or 0, -1):
+            return None
         return seen if self._oldest - 1 <= seen <= self.last else None
 
     def _remember(self, entry: Entry) -> None:
-        event = entry.event
-        self._entries[event.secuencia] = entry
+        self._entries[entry.event.secuencia] = entry
         self._bytes += entry.size
-        before = self._latest.pop(entry.key, None)
-        if before is None or entry.reclamado_antes != entry.reclamado:
-            self._latest[entry.key] = Latest(entry, event.secuencia, entry.reclamado_antes)
-        else:
-            self._latest[entry.key] = Latest(entry, before.changed_at, before.reclamado_antes)
+        self._latest[entry.key] = newest(entry, self._latest.pop(entry.key, None))
 
     def _join(self, filtro: FiltroStream, cursor: int, *, exact: bool) -> tuple[int, bytes]:
         frames: list[bytes] = []
+        run: list[tuple[Entry, bool | None]] = []
+        latest: list[tuple[Latest, bool | None]] = []
         with self._recent:
             last = self.last
             lagging = not self.remembers(cursor) or (last - cursor > LAG_EVENTS and not exact)
             if lagging:
-                run = self._coalesced(cursor)
+                latest = self._coalesced(cursor)
             else:
                 last = min(last, cursor + LAG_EVENTS)
                 entries = [self._entries[n] for n in range(cursor + 1, last + 1)]
@@ -242,11 +274,12 @@ class Hub:
         if lagging:
             # First who left, without an id: a device that left early may have its latest event late, and a reader that
             # is cut off between the two would resume after the change that made it leave.
-            frames = [entry.leave(placed=False) for entry, antes in run if leaves(filtro, entry, antes)]
-            run = [(entry, None) for entry, _ in run]
+            frames = [each.entry.leave(placed=False) for each, antes in latest if each.left(filtro, cursor, antes)]
+            run = [(each.entry, None) for each, _ in latest]
         size = 0
+        framed = frame_for if filtro.alcance is None else frame_within
         for entry, antes in run:
-            frame = frame_for(filtro, entry, antes)
+            frame = framed(filtro, entry, antes)
             if frame is not None:
                 frames.append(frame)
                 size += len(frame)
@@ -254,15 +287,16 @@ class Hub:
                     return entry.event.secuencia, b"".join(frames)
         return last, b"".join(frames)
 
-    def _coalesced(self, cursor: int) -> list[tuple[Entry, bool | None]]:
-        """The latest state of each device that changed after ``cursor``, in the order of their events."""
-        run: list[tuple[Entry, bool | None]] = []
+    def _coalesced(self, cursor: int) -> list[tuple[Latest, bool | None]]:
+        """The latest state of each device that changed after ``cursor``, and whether it was claimed then, in the order
+        of their events."""
+        run: list[tuple[Latest, bool | None]] = []
         for latest in reversed(self._latest.values()):
             event = latest.entry.event
             if event.secuencia <= cursor:
                 break
             antes = latest.reclamado_antes if latest.changed_at > cursor else latest.entry.reclamado
-            run.append((latest.entry, antes))
+            run.append((latest, antes))
         self._counts["agrupadas"] += self.last - cursor - len(run)
         run.reverse()
         return run
@@ -295,121 +329,18 @@ class Hub:
         while not self.closing:
             gevent.sleep(period)
             now = self.clock.monotonic()
+            self._end_expired()
             for sub in [s for s in self._parked if s.next_ping <= now]:
                 # From the loop, not from here: nobody would ever switch back to this greenlet.
                 loop.run_callback(self._resume, sub)
 
-
-class Subscription:
-    """One reader's place in the stream."""
-
-    __slots__ = ("_hub", "_missed_to", "_reset", "_rest", "_send", "address", "cursor", "filtro", "next_ping")
-
-    def __init__(self, hub: Hub, filtro: FiltroStream, address: str, cursor: int, *, reset: bool) -> None:
-        self._hub = hub
-        self.filtro = filtro
-        self.cursor = cursor
-        self._reset = reset
-        self._send: Callable[[bytes], int] | None = None
-        self._rest = b""  # of what was handed over, the part that the socket had no room for
-        self._missed_to = hub.last  # up to here a reader that resumes is given every event
-        self.address = address
-        self.next_ping = hub.clock.monotonic() + hub.ping_s
-
-    def stream(self, snapshot: tuple[int, Sequence[Dispositivo]] | None = None) -> Stream:
-        """The bytes for the reader, to be iterated in a greenlet; close it in any case."""
-        return Stream(self, self._frames(snapshot))
-
-    def close(self) -> None:
-        """Give the place back."""
-        self._hub.release(self)
-
-    def attach(self, send: Callable[[bytes], int]) -> None:
-        """How to send to the reader without waiting, from any thread: answers how many bytes were taken, or raises
-        ``OSError``. Called only while the stream waits for events."""
-        self._send = send
-
-    def take(self, before: int, last: int, chunk: bytes) -> bool:
-        """Give a waiting reader that has all up to ``before`` what follows; False when its greenlet has to go on."""
-        if self._send is None or self._rest or self.cursor != before:
-            return False
-        if chunk:
-            try:
-                sent = self._send(chunk)
-            except OSError:  # no room, or the reader is gone: its greenlet waits for it, or ends
-                return False
-            self._rest = chunk[sent:]
-        self.cursor = last
-        return not self._rest and last == self._hub.last
-
-    def _frames(self, snapshot: tuple[int, Sequence[Dispositivo]] | None) -> Iterator[bytes]:
-        hub = self._hub
-        yield HELLO + self._opening(snapshot)
-        del snapshot
-        while not hub.closing:
-            if hub.last > self.cursor:
-                chunk = self._next()
-                if chunk:
-                    yield chunk
-            else:
-                hub.park(self)
-                if self._rest:
-                    rest, self._rest = self._rest, b""
-                    yield rest
-            if self.next_ping <= hub.clock.monotonic():
-                self.next_ping = hub.clock.monotonic() + hub.ping_s
-                yield PING
-        yield f"retry: {random.randint(*RETRY_MS)}\n\n".encode()  # noqa: S311 - spreads load, guards nothing
-
-    def _next(self) -> bytes:
-        """What comes after the cursor. A reader that resumes and whose missed events leave the history before it took
-        them is told ``reset``, never a part of them in silence."""
-        hub = self._hub
-        missing = self.cursor < self._missed_to
-        if missing and not hub.remembers(self.cursor):
-            self.cursor = hub.last
-            return self._reset_frame()
-        self.cursor, chunk = hub.run(self.filtro, self.cursor, exact=missing)
-        return chunk
-
-    def _reset_frame(self) -> bytes:
-        return f"id: {self._hub.epoch}-{self.cursor}\nevent: reset\ndata: {{}}\n\n".encode()
-
-    def _opening(self, snapshot: tuple[int, Sequence[Dispositivo]] | None) -> bytes:
-        epoch = self._hub.epoch
-        opening = self._reset_frame() if self._reset else b""
-        frames: list[str] = []
-        if snapshot is not None:
-            upto, devices = snapshot
-            self.cursor = max(self.cursor, upto)
-            frames += [f"data: {device_event_json(d)}\n\n" for d in devices]
-            if devices:  # only the last one names a place: who is cut off before it must not resume after it
-                frames[-1] = f"id: {epoch}-{upto}\n{frames[-1]}"
-        return opening + "".join(frames).encode()
-
-
-class Stream:
-    """An iterator of bytes that gives the reader's place back when closed, even if it was never started."""
-
-    __slots__ = ("_frames", "_sub")
-
-    def __init__(self, sub: Subscription, frames: Iterator[bytes]) -> None:
-        self._sub = sub
-        self._frames = frames
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._frames)
-
-    def attach(self, send: Callable[[bytes], int]) -> None:
-        """Offer a way past the iterator; see :meth:`Subscription.attach`."""
-        self._sub.attach(send)
-
-    def close(self) -> None:
-        """End the stream and give the place back."""
-        close = getattr(self._frames, "close", None)
-        if close is not None:
-            close()
-        self._sub.close()
+    def _end_expired(self) -> None:
+        if not self._expiring:
+            return
+        now = self.clock.now()
+        with self._lock:
+            over = [s for s in self._expiring if s.expira is not None and s.expira <= now]
+            self._expiring.difference_update(over)
+        for sub in over:
+            sub.ended = True
+        self._end(over)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import fanout, ingest, kill, latency, ordenes, rest, schedules, startup
+from bench import accesos, fanout, ingest, kill, latency, ordenes, rest, schedules, startup
 from bench.children import ROOT, BenchError, program, sweep
 from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
@@ -28,6 +28,7 @@ CASES: dict[str, Callable[[Context], None]] = {
     "muertes": kill.run,
     "horario": schedules.run,
     "ordenes": ordenes.run,
+    "accesos": accesos.run,
 }
 BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
 CALM_LOOKS, CALM_SHARE = 3, 0.08

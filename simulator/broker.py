@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import secrets
 import selectors
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
@@ -27,7 +28,8 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """An address and what opens its door. ``tls_ca`` is a PEM file, "" for the machine's own authorities."""
+    """An address and what opens its door. ``tls_ca`` is a PEM file, "" for the machine's own authorities; ``claves``
+    are the passwords of the devices that have a user of their own, which is their serial."""
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -35,6 +37,17 @@ class Broker:
     clave: str | None = None
     tls: bool = False
     tls_ca: str = ""
+    claves: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def device_client(self, serial: str) -> mqtt.Client:
+        """A client with a session that is kept, as its own user if the device has one."""
+        clave = self.claves.get(serial)
+        if clave is None:
+            return self.client(serial, clean_session=False)
+        # Where others come in without a user, one who knows the client id can take the session: it is no serial then.
+        secret = hashlib.sha256(f"{serial}:{clave}".encode()).hexdigest()[:16]
+        own = replace(self, usuario=serial, clave=clave)
+        return own.client(f"{serial}-{secret}", clean_session=False)
 
     def client(self, client_id: str, *, clean_session: bool) -> mqtt.Client:
         """A paho client (MQTT 3.1.1) for this broker, not yet connected."""

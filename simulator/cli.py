@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ from simulator.catalogue import KINDS, Kind, kind_of
 from simulator.demo import prepare_demo
 from simulator.device import Spec
 from simulator.faults import DEFAULT_PROB, FalloInvalido, parse_fault
-from simulator.fleet import Fleet, make_specs
+from simulator.fleet import Fleet, make_specs, specs_of
 from simulator.house import SEED, claim_demo, demo_faults, demo_specs
 from simulator.qr import SERIAL_RE, is_code, new_code, qr_text, save_png, save_svg, terminal_text
 from simulator.status import Status
@@ -28,7 +30,7 @@ from simulator.templates import PlantillaInvalida, load_templates
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
 
@@ -49,7 +51,7 @@ def simular_main(argv: list[str]) -> int:
 def _simular_parser() -> Parser:
     parser = Parser("./iot simular", "Simula dispositivos que hablan MQTT y HTTP como los de verdad.")
     add = parser.add_argument
-    add("--dispositivos", type=number(1, 20_000, int), default=13, metavar="N", help="cuántos (13)")
+    add("--dispositivos", type=number(1, 20_000, int), metavar="N", help="cuántos (13, o los de --credenciales)")
     add("--tipo", metavar="PREFIJOS", help="solo estos, p. ej. TMP0,LGT0 (todos, por turno)")
     add("--estilo", choices=("moderno", "legado", "mezcla"), default="mezcla", help="cómo hablan (mezcla)")
     add("--intervalo", type=number(0.05, 3600), metavar="S", help="segundos entre informes (según el tipo)")
@@ -58,6 +60,12 @@ def _simular_parser() -> Parser:
     add("--plantillas", type=Path, metavar="RUTA", help="archivo o carpeta de plantillas JSON en lugar del catálogo")
     add("--fallo", action="append", default=[], metavar="TIPO[=S][:prob=P][:dispositivos=N]",
         help=f"fallo a propósito, se puede repetir: {', '.join(DEFAULT_PROB)}")  # fmt: skip
+    add(
+        "--credenciales",
+        type=Path,
+        metavar="ARCHIVO",
+        help="JSON {serial: clave} (./iot dispositivo credencial): simula esos, modernos, cada uno con su usuario",
+    )
     _add_connection(parser)
     return parser
 
@@ -75,12 +83,12 @@ def _add_connection(parser: Parser) -> None:
 
 def _simular(options: argparse.Namespace) -> int:
     seed = options.semilla if options.semilla is not None else f"{random.SystemRandom().getrandbits(32):08x}"
-    specs = make_specs(int(options.dispositivos), options.estilo, seed, _kinds(options.plantillas, options.tipo))
+    claves = _claves(options.credenciales)
+    specs = _specs(options, claves, seed)
     faults = [parse_fault(text) for text in options.fallo]
     _reserve_descriptors(len(specs))
-    fleet = Fleet(
-        specs, _broker(options), _backend(options), seed=seed, intervalo=options.intervalo, faults=faults
-    )  # fmt: skip
+    broker = replace(_broker(options), claves=claves)
+    fleet = Fleet(specs, broker, _backend(options), seed=seed, intervalo=options.intervalo, faults=faults)
     print(f"Simulando {len(specs)} dispositivos (estilo {options.estilo}, semilla {seed}). Ctrl+C para terminar.")
     for spec in specs if len(specs) <= 20 else ():
         print(f"  {spec.serial}  {spec.estilo:8} {spec.kind.nombre}")
@@ -91,6 +99,31 @@ def _simular(options: argparse.Namespace) -> int:
             _watch(stop, status, options.duracion)
         status.summary()
     return 0 if fleet.stats["enviados"] else 1
+
+
+def _specs(options: argparse.Namespace, claves: Mapping[str, str], seed: str) -> list[Spec]:
+    """Those that have a user of their own, then others up to the number that was asked for."""
+    kinds = _kinds(options.plantillas, options.tipo)
+    own = specs_of(claves, kinds if options.plantillas else KINDS)
+    wanted = options.dispositivos or (len(own) or 13)
+    others = make_specs(int(wanted) - len(own), options.estilo, seed, kinds)
+    return own + [spec for spec in others if spec.serial not in claves]
+
+
+def _claves(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as err:
+        raise Imposible(f"--credenciales: no se puede leer {path}: {err}") from err
+    if (
+        not isinstance(found, dict)
+        or not found
+        or not all(SERIAL_RE.fullmatch(serial) and isinstance(clave, str) for serial, clave in found.items())
+    ):
+        raise Imposible(f"--credenciales: {path} debe ser un objeto JSON de serial a clave")
+    return found
 
 
 def _watch(stop: threading.Event, status: Status, duration: float | None) -> None:

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from simulator.catalogue import KINDS, Kind, make_serial
+from simulator.catalogue import KINDS, Kind, kind_of, make_serial
 from simulator.device import LEGACY, MODERN, Device, Spec
 from simulator.faults import Fault, assign_faults
 from simulator.legacy import LegacyDevice, LegacyWorld
@@ -17,7 +17,7 @@ from simulator.pool import Pool
 from simulator.stats import Stats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from simulator.backend import Backend
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 _PER_LOOP = 1000
 _LOOPS_MAX = 4
 _LEGACY_STARTS_PER_S = 200
+
+
+def specs_of(serials: Iterable[str], kinds: Sequence[Kind] = KINDS) -> list[Spec]:
+    """Modern devices with these serials, of the kinds that their beginnings say."""
+    return [Spec(serial, kind_of(serial, kinds), MODERN) for serial in serials]
 
 
 def make_specs(amount: int, estilo: str, seed: object, kinds: Sequence[Kind] = KINDS) -> list[Spec]:

@@ -64,7 +64,7 @@ class ModernDevice:
         self.client = self._make_client(broker)
 
     def _make_client(self, broker: Broker) -> mqtt.Client:
-        client = broker.client(self._device.serial, clean_session=False)
+        client = broker.device_client(self._device.serial)
         client.max_queued_messages_set(_UNACKED_MAX)
         client.will_set(self._topic_disponible, "offline", qos=1, retain=True)
         client.on_connect = self._on_connect

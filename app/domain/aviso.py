@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.dispositivo import load_object
+from app.domain.identidad import Alcance
 
 NUEVO, VISTO, RESUELTO = "nuevo", "visto", "resuelto"
 ESTADOS = (NUEVO, VISTO, RESUELTO)
@@ -71,10 +72,11 @@ class Aviso:
 
 @dataclass(frozen=True, slots=True)
 class FiltroAvisos:
-    """Which notices; None: any."""
+    """Which notices; None: any. Who sees a part of the house (``alcance``) sees none of the whole house."""
 
     estado: str | None = None
     dispositivo_id: int | None = None
+    alcance: Alcance | None = None
 
 
 def at_least(minimum: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,17 @@ class Causa:
     def json(self) -> str:
         """Compact JSON of :meth:`as_object`."""
         return dump_object(self.as_object())
+
+
+def recortada(causa: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody who sees a part of the house is told of a cause (an object of :meth:`Causa.as_object`): what it was
+    and by whom; not from where, nor which scene or rule, because these name and look at the rest of the house."""
+    kept = (
+        ("tipo", "quien", "orden")
+        if causa.get("tipo") in ("escena", "regla")
+        else ("tipo", "quien", "detalle", "orden")
+    )
+    return {name: causa[name] for name in kept if name in causa}
 
 
 SISTEMA = Causa("sistema")

@@ -96,24 +96,6 @@ class CodigoIncorrecto(DomainError):
     mensaje = "Este dispositivo solo se puede reclamar con el código de su etiqueta, y ese no es"
 
 
-class SinPermiso(DomainError):
-    """Known, and not allowed."""
-
-    codigo = "sin_permiso"
-    mensaje = "No tiene permiso para hacer eso"
-
-
-class DemasiadasPeticiones(DomainError):
-    """A caller asked too often; ``espera_s`` is how long to wait."""
-
-    codigo = "demasiadas_peticiones"
-    mensaje = "Demasiadas peticiones seguidas; espere un poco"
-
-    def __init__(self, espera_s: float, mensaje: str | None = None) -> None:
-        self.espera_s = espera_s
-        super().__init__(mensaje)
-
-
 class SerialDuplicado(DomainError):
     """A device with that serial exists already."""
 
@@ -185,3 +167,80 @@ class TooManyStreams(DomainError):
 
     codigo = "demasiados_streams"
     mensaje = "Hay demasiadas conexiones en vivo abiertas; inténtelo más tarde"
+
+
+class UltimoAdministrador(DomainError):
+    """Without that account nobody could administer the house any more."""
+
+    codigo = "ultimo_administrador"
+    mensaje = "Es el único administrador activo; nombre antes a otro"
+
+
+class SinPermiso(DomainError):
+    """Who asks may not do that."""
+
+    codigo = "sin_permiso"
+    mensaje = "No tiene permiso para eso"
+
+
+class SinCuenta(DomainError):
+    """It is about the own account, and who asks has none."""
+
+    codigo = "sin_cuenta"
+    mensaje = "Quien lo pide no tiene cuenta; diga de qué usuario"
+
+
+class YaHayCuentas(DomainError):
+    """The first account was made already."""
+
+    codigo = "ya_hay_cuentas"
+    mensaje = "La casa ya tiene cuentas; entre con una de ellas"
+
+
+class EntradaRechazada(DomainError):
+    """The name, the password or the account's being active: which one is not told."""
+
+    codigo = "entrada_rechazada"
+    mensaje = "El usuario o la contraseña no son correctos"
+
+
+class CredencialInvalida(DomainError):
+    """A cookie or token that nobody gave out, or that ended."""
+
+    codigo = "credencial_invalida"
+    mensaje = "La credencial no es válida, ha caducado o se ha revocado"
+
+
+class Espere(DomainError):
+    """Not now; ``segundos`` is when to come back."""
+
+    codigo = "espere"
+
+    def __init__(self, segundos: float, mensaje: str | None = None) -> None:
+        self.segundos = max(1, -int(-segundos // 1))
+        super().__init__(mensaje)
+
+
+class DemasiadasPeticiones(Espere):
+    """A caller asked too often."""
+
+    codigo = "demasiadas_peticiones"
+    mensaje = "Demasiadas peticiones seguidas; espere un poco"
+
+
+class DemasiadosIntentos(Espere):
+    """Too many wrong passwords or codes from one address."""
+
+    codigo = "demasiados_intentos"
+    mensaje = "Demasiados intentos fallidos"
+
+    def __init__(self, segundos: float) -> None:
+        super().__init__(segundos)
+        self.mensaje = f"{self.mensaje}; espere {self.segundos} s antes del siguiente"
+
+
+class ContrasenasOcupadas(Espere):
+    """As many passwords as may be are being checked."""
+
+    codigo = "contrasenas_ocupadas"
+    mensaje = "Se están comprobando muchas contraseñas a la vez; inténtelo de nuevo en unos segundos"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from app.domain.dispositivo import Dispositivo
@@ -24,13 +24,15 @@ class DeviceUpdated:
     """A device was detected, reported, claimed or changed.
 
     ``secuencia`` counts every event of the house without gaps, over restarts. ``reclamado_antes`` is None for a device
-    that did not exist before. ``deseada``: what became of its desired configuration.
+    that did not exist before. ``deseada``: what became of its desired configuration. ``habitacion_antes`` is the room
+    that it left with this event, None when it left none.
     """
 
     secuencia: int
     dispositivo: Dispositivo
     reclamado_antes: bool | None
     deseada: CambioDeseada
+    habitacion_antes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class DeviceRemoved:
 class Suceso:
     """A named live event beside the updates: ``event: <tipo>`` with ``datos_json`` (an object) as its data.
 
-    ``tipo``: orden, aviso, conectividad, regla. ``dispositivo_id``, ``serial_number`` and ``reclamado`` are of the
-    device that it is about; None, None and None for one of the whole house.
+    ``tipo``: orden, aviso, conectividad, regla. ``dispositivo_id``, ``serial_number``, ``reclamado`` and
+    ``habitacion_id`` are of the device that it is about; all None for one of the whole house.
     """
 
     secuencia: int
@@ -58,6 +60,7 @@ class Suceso:
     dispositivo_id: int | None = None
     serial_number: str | None = None
     reclamado: bool | None = None
+    habitacion_id: int | None = None
 
 
 Event = DeviceUpdated | DeviceRemoved | Suceso
@@ -72,6 +75,15 @@ class AccesoRevocado:
     usuario_id: int
     credencial: str | None = None
     """None: all of the account's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredencialCambiada:
+    """A device got a broker user of its own, or another password for it, or lost it. No live event: it is for the
+    broker and for the ingest. ``clave``: as Mosquitto's password file has it; None: it has none any more."""
+
+    serial_number: str
+    clave: str | None = field(repr=False)
 
 
 def device_updates(events: Sequence[Event]) -> list[DeviceUpdated]:

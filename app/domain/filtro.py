@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.domain.identidad import Alcance
+
 
 @dataclass(frozen=True, slots=True)
 class FiltroStream:
-    """Filter of a live stream; None does not filter."""
+    """Filter of a live stream; None does not filter. ``alcance`` is the part of the house that the reader may see."""
 
     serial: str | None = None
     reclamado: bool | None = None
+    alcance: Alcance | None = None
 
     def matches(self, serial: str, reclamado: bool) -> bool:
-        """Whether a device with these values is in the stream."""
+        """Whether a device with these values is in the stream, its place in the house aside."""
         return (self.serial is None or self.serial == serial) and (
             self.reclamado is None or self.reclamado == reclamado
         )
@@ -23,7 +26,7 @@ class FiltroStream:
 class FiltroLista:
     """Filter of the device list; ``deriva``: whether something is not as asked; ``q`` is looked for in serial, name,
     model and description, case-insensitive; ``habitacion``
-    and ``grupo`` are ids."""
+    and ``grupo`` are ids, ``alcance`` the part of the house that the reader may see."""
 
     reclamado: bool | None = None
     tipo: str | None = None
@@ -33,3 +36,4 @@ class FiltroLista:
     conectividad: str | None = None
     habitacion: int | None = None
     grupo: int | None = None
+    alcance: Alcance | None = None

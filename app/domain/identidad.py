@@ -72,6 +72,10 @@ class Identidad:
         """Whether it may do what asks for that."""
         return self.permiso >= permiso
 
+    def is_of(self, usuario_id: int, credencial: str | None) -> bool:
+        """Whether it was proved by that credential of an account, or by any of it (None)."""
+        return self.usuario_id == usuario_id and credencial in (None, self.credencial)
+
     def sees(self, dispositivo_id: int, habitacion_id: int | None) -> bool:
         """Whether it may know of a device that is now in that room."""
         return self.alcance is None or self.alcance.includes(dispositivo_id, habitacion_id)

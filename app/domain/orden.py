@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.causa import recortada
 from app.domain.dispositivo import Dispositivo, dump_object, load_object
 from app.domain.valores import ESTADO_ACTIVO, ESTADO_INACTIVO
 
@@ -56,8 +57,8 @@ class Orden:
     cerrada_en: str | None
     expira_en: str
 
-    def as_object(self) -> dict[str, Any]:
-        """What clients read, in the order of the documentation."""
+    def as_object(self, *, parte: bool = False) -> dict[str, Any]:
+        """What clients read, in the order of the documentation; ``parte``: those who see a part of the house."""
         return {
             "id": self.id,
             "dispositivo_id": self.dispositivo_id,
@@ -65,7 +66,7 @@ class Orden:
             "cambios": load_object(self.cambios_json),
             "estado": self.estado,
             "motivo": self.motivo,
-            "causa": load_object(self.causa_json),
+            "causa": recortada(load_object(self.causa_json)) if parte else load_object(self.causa_json),
             "creada_en": self.creada_en,
             "enviada_en": self.enviada_en,
             "cerrada_en": self.cerrada_en,

@@ -56,9 +56,16 @@ REASONS: Mapping[str, Texto] = {
 """By the kinds of :class:`app.domain.causa.Causa`."""
 _APPLIED: Mapping[str, Texto] = {
     "detalle": {"es": ", que aplicó la regla «{detalle}»", "en": ", applied by the rule “{detalle}”"},
-    "quien": {"es": ", que aplicó {quien} desde {desde}", "en": ", applied by {quien} from {desde}"},
+    "desde": {"es": ", que aplicó {quien} desde {desde}", "en": ", applied by {quien} from {desde}"},
+    "quien": {"es": ", que aplicó {quien}", "en": ", applied by {quien}"},
 }
-"""Who applied a scene: by the field of its cause that tells it."""
+"""Who applied a scene: by the first field of its cause that tells it."""
+_TRIMMED: Mapping[str, tuple[str, Texto]] = {
+    "http": ("desde", {"es": "lo pidió {quien}", "en": "{quien} asked for it"}),
+    "escena": ("nombre", {"es": "lo pidió una escena", "en": "a scene asked for it"}),
+    "regla": ("nombre", {"es": "se cumplió una regla", "en": "a rule was met"}),
+}
+"""What is said without that field, which not everybody is told."""
 _HEAD: Texto = {"es": "«{nombre}» figura como {estado}", "en": "“{nombre}” is shown as {estado}"}
 _SINCE: Texto = {"es": " desde el {cuando} porque {razon}", "en": " since {cuando} because {razon}"}
 _NOBODY: Texto = {"es": ", y ya no se guarda por qué", "en": ", and why is not kept any more"}
@@ -140,7 +147,8 @@ def _root(en: str, causa: Mapping[str, Any], idioma: str) -> dict[str, Any]:
 
 def razon_de(causa: Mapping[str, Any], idioma: str) -> str:
     """A cause as half a sentence; one of a later version's kinds is named as it is."""
-    template = REASONS.get(str(causa.get("tipo")))
+    field, trimmed = _TRIMMED.get(str(causa.get("tipo")), ("tipo", None))
+    template = trimmed if field not in causa else REASONS.get(str(causa.get("tipo")))
     if template is None:
         return str(causa.get("tipo"))
     quien = causa.get("quien")

@@ -60,9 +60,9 @@ def test_retained_messages_of_others_do_not_leak(backend, http, detectar):
     http.put(f"/dispositivos/{device['id']}", {"configuracion": {"secreto": "sí"}})
     wait_until(lambda: retained(backend.mqtt_port, f"dispositivos/{device['serial_number']}/configuracion"), 5)
     with Cliente(backend.mqtt_port) as client:
-        client.subscribe("prueba/otra/cosa")
-        client.publish("prueba/otra/cosa", b"barrera")
-        assert client.message().topic == "prueba/otra/cosa"
+        client.subscribe("dispositivos/OTRA/disponible")
+        client.publish("dispositivos/OTRA/disponible", b"barrera")
+        assert client.message().topic == "dispositivos/OTRA/disponible"
         assert client.pending() == []
 
 

@@ -35,10 +35,10 @@ def ask(other, backend, paths):
 
 
 def test_a_stranger_is_told_which_line_to_set(own_parts, other):
-    """Default networks: 403 everywhere, with the line that would let this address in."""
+    """Default networks: 401 everywhere, with the line that would let this address in."""
     backend = own_parts.backend(own_parts.mosquitto(), BACKEND_HOST="0.0.0.0")
     for path, (status, kind, body) in zip(PATHS, ask(other, backend, PATHS), strict=True):
-        assert status == 403, (path, status, body)
+        assert status == 401, (path, status, body)
         assert kind.startswith("application/problem+json")
         problem = json.loads(body)
         text = problem["error"] + problem["detail"]
@@ -55,7 +55,7 @@ def test_this_machine_is_itself_by_its_address_in_the_network_too(own_parts, oth
     backend.stop()
     closed = own_parts.backend(broker, start=False, BACKEND_HOST="0.0.0.0", TRUSTED_NETWORKS="[]")
     closed.launch()
-    wait_until(lambda: get_from_here(other.here, closed.port) == 403, 15)
+    wait_until(lambda: get_from_here(other.here, closed.port) == 401, 15)
 
 
 def get_from_here(host, port):

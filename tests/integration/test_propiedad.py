@@ -19,7 +19,7 @@ from app.domain.errors import (
 from app.domain.events import CambioDeseada, DeviceUpdated
 from app.domain.identidad import LOCAL, Alcance, Rol
 from app.domain.peticiones import Alta, Cambios, Reclamo
-from app.frenos import Intentos
+from app.frenos import Tanteos
 from tests.support.nucleo import House
 from tests.support.personas import account, open_accounts
 
@@ -104,7 +104,7 @@ def test_a_device_with_a_code_is_claimed_only_with_it(house, people):
 
 def test_guessing_is_stopped_for_the_one_who_guesses_only(house, people):
     do(house, propiedad.agregar, Alta("A", codigo=CODE))
-    tries = Intentos(house.clock)
+    tries = Tanteos(house.clock)
     for _ in range(5):
         with pytest.raises(CodigoIncorrecto):
             do(house, propiedad.reclamar, Reclamo("A", codigo="x" * 16), people["luis"], tries.de(("A", "luis")))
@@ -114,7 +114,7 @@ def test_guessing_is_stopped_for_the_one_who_guesses_only(house, people):
 
 
 def test_claims_without_a_code_are_not_tries(house):
-    tries = Intentos(house.clock)
+    tries = Tanteos(house.clock)
     house.report({"serial_number": "A"})
     do(house, propiedad.reclamar, Reclamo("A"), LOCAL, tries.de("k"))
     for _ in range(10):

@@ -150,7 +150,7 @@ def test_a_stop_in_order_says_so(own_parts: Parts, script: Script) -> None:
 
 
 def test_refusals_in_the_servers_words(own_parts: Parts, script: Script) -> None:
-    """403 outside TRUSTED_NETWORKS, 404 at a wrong address, 422 for a senseless filter: said, and final."""
+    """401 outside TRUSTED_NETWORKS, 404 at a wrong address, 422 for a senseless filter: said, and final."""
     backend = own_parts.backend(own_parts.mosquitto(), TRUSTED_NETWORKS="127.0.0.0/8")
     cases = [(["--serial", "a/b"], "", "422"), ([], "/otra/casa", "404")]
     for options, path, status in cases:
@@ -159,7 +159,7 @@ def test_refusals_in_the_servers_words(own_parts: Parts, script: Script) -> None
         assert f"({status}: " in process.log()
     strict = own_parts.backend(own_parts.mosquitto(), start=False, TRUSTED_NETWORKS="10.9.8.0/24")
     strict.launch()
-    wait_until(lambda: "(403: " in _once(script, strict), 20)
+    wait_until(lambda: "(401: " in _once(script, strict), 20)
 
 
 def _once(script: Script, backend: Backend) -> str:

@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from app import create_app
+from app.autenticador import Autenticador
 from app.bus import Bus
 from app.clock import Clock
+from app.contrasenas import Contrasenas
 from app.db import Database
+from app.domain.events import AccesoRevocado, Event
+from app.entrada import Entrada
 from app.espera import Esperas
+from app.intentos import Intentos
 from app.migrations import migrate
+from app.pases import Pases
 from app.server import Server
 from app.server_tls import TlsDoor, make_context
 from app.servicios import Cifrado, Services
@@ -36,7 +42,9 @@ class EdgeSettings:
     claims_per_min: float = 0.0
     sse_send_timeout_s: float = 20.0
     trusted_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    trusted_proxies: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     public_backend_url: str = ""
 
 
@@ -76,17 +84,30 @@ def read_until_silent(sock: socket.socket) -> bytes:
 
 
 def make_services(
-    folder: Path, settings: EdgeSettings, parts: dict[str, Any], cifrado: Cifrado | None = None
+    folder: Path,
+    settings: EdgeSettings,
+    parts: dict[str, Any],
+    clock: Clock | None = None,
+    control: str | None = None,
+    cifrado: Cifrado | None = None,
 ) -> Services:
-    clock, bus = Clock(), Bus()
+    clock = clock or Clock()
+    bus: Bus[Event] = Bus()
+    revocations: Bus[AccesoRevocado] = Bus()
     path = folder / "iot.db"
     migrate(path, clock.now())
-    db = Database(f"sqlite:///{path.name}", folder, clock, bus.publish)
+    db = Database(f"sqlite:///{path.name}", folder, clock, bus.publish, revoke=revocations.publish)
     hub = Hub(epoch="e", last=0, history=1000, ping_s=15.0, max_streams=6000, max_per_address=6000, clock=clock)
     bus.subscribe(hub.publish)
     esperas = Esperas()
     bus.subscribe(esperas.on_events)
-    return Services(settings, db, hub, esperas, clock, lambda: parts, cifrado=cifrado or Cifrado())
+    autenticador = Autenticador(db, clock, control=control)
+    pases = Pases(clock)
+    for listener in (autenticador.on_revoked, pases.revocar, hub.revoke):
+        revocations.subscribe(listener)
+    entrada = Entrada(db, clock, Contrasenas(), Intentos())
+    whole = cifrado or Cifrado()
+    return Services(settings, db, hub, esperas, clock, lambda: parts, autenticador, entrada, pases, cifrado=whole)
 
 
 @contextmanager
@@ -94,16 +115,18 @@ def running(
     app: Callable[..., Any] | None,
     folder: Path | None,
     *,
+    clock: Clock | None = None,
+    control: str | None = None,
     wrap: Callable[[Any], Any] = lambda whole: whole,
     certificate: Path | None = None,
     cifrado: Cifrado | None = None,
     **changes: Any,
 ) -> Iterator[Edge]:
-    """An edge with ``app``, or with the whole application over a database in ``folder``, ``wrap`` around it;
-    ``certificate``: with TLS."""
+    """An edge with ``app``, or with the whole application over a database in ``folder``, ``wrap`` around it; ``clock``
+    is the application's, ``control`` the command line's credential, ``certificate``: with TLS."""
     settings = replace(EdgeSettings(), **changes)
     parts: dict[str, Any] = {"version": "t", "base_de_datos": {"responde": True}, "mqtt": {"conectado": False}}
-    services = make_services(folder, settings, parts, cifrado) if folder is not None else None
+    services = make_services(folder, settings, parts, clock, control, cifrado) if folder is not None else None
     ready, made = threading.Event(), []
 
     def serve() -> None:

@@ -26,6 +26,8 @@ class Ajustes:
     mqtt_broker_port: int
     mqtt_broker_url: str = ""
     mqtt_listen_host: str = "127.0.0.1"
+    mqtt_listen_anonymous: bool = False
+    mqtt_shared_topic: bool = True
     mqtt_embedded: str = "auto"
     mqtt_client_id: str = BACKEND
     mqtt_username: str = ""
@@ -46,11 +48,23 @@ def choose(folder: Path, *, port: int | None = None, **settings: Any) -> Broker:
 class Cliente:
     """A client that remembers the payloads it got, in order; `flags` has (dup, retain, qos) of each."""
 
-    def __init__(self, broker: Broker, client_id: str = "", *, kept: bool = False, backend: bool = False) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        client_id: str = "",
+        *,
+        kept: bool = False,
+        backend: bool = False,
+        user: tuple[str, str] | None = None,
+    ) -> None:
+        if backend:
+            client_id, user = broker.client_id or client_id, broker.credentials
         self.got: list[bytes] = []
+        self.topics: list[str] = []
         self.flags: list[tuple[bool, bool, int]] = []
         self.session_present = False
         self.refused: str | None = None
+        self.cut = threading.Event()
         self._ready, self._subscribed = threading.Event(), threading.Event()
         self._client = client = paho.Client(
             paho.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not kept, protocol=paho.MQTTv311
@@ -60,8 +74,9 @@ class Cliente:
         client.on_connect = self._on_connect
         client.on_message = self._on_message
         client.on_subscribe = lambda *_: self._subscribed.set()
-        if backend and broker.credentials is not None:
-            client.username_pw_set(*broker.credentials)
+        client.on_disconnect = lambda *_: self.cut.set()
+        if user is not None:
+            client.username_pw_set(*user)
         client.connect(broker.info.host, broker.info.port, keepalive=30)
         client.loop_start()
         wait_until(self._ready.is_set, 10, "CONNACK")
@@ -73,6 +88,7 @@ class Cliente:
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         self.flags.append((message.dup, message.retain, message.qos))
+        self.topics.append(message.topic)
         self.got.append(message.payload)
 
     def __enter__(self) -> Cliente:

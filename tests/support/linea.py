@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from app.clock import Clock
-from app.ingest import Delivery, Ingest, IngestLimits
+from app.ingest import Delivery, Ingest
+from app.limitador import IngestLimits
 from tests.support.mqtt import SHARED
 from tests.support.nucleo import House
 

@@ -193,12 +193,28 @@ def test_banner(house: Path) -> None:
     settings = load_settings({"IOT_PUBLIC_BACKEND_URL": "http://192.168.7.5:5000"}, house)
     broker = BrokerInfo("mosquitto", "127.0.0.1", 1883, "Mosquitto propio en 127.0.0.1:1883", ("Una cosa.", "Otra."))
     info = RuntimeInfo(
-        settings, "http://127.0.0.1:5000", ("http://192.168.7.5:5000",), broker, None, house, "0002", True
+        settings,
+        "http://127.0.0.1:5000",
+        ("http://192.168.7.5:5000",),
+        broker,
+        None,
+        house,
+        "0002",
+        True,
+        "ABCDE-FGHJK",
     )
     lines = list(banner_lines(info))
     text = "\n".join(lines)
-    assert len(lines) < 24
-    for needed in ("http://127.0.0.1:5000", "http://192.168.7.5:5000", "/docs", "Mosquitto propio", "Otra.", "Ctrl+C"):
+    assert len(lines) < 26
+    for needed in (
+        "http://127.0.0.1:5000",
+        "http://192.168.7.5:5000",
+        "/docs",
+        "Mosquitto propio",
+        "Otra.",
+        "Ctrl+C",
+        "ABCDE-FGHJK",
+    ):
         assert needed in text
     assert str(house / "iot.db") in text
     assert 'TRUSTED_NETWORKS = ["127.0.0.0/8", "::1/128", "192.168.7.0/24"]' in text
@@ -208,6 +224,7 @@ def test_banner(house: Path) -> None:
 def test_banner_without_a_broker(house: Path) -> None:
     """HTTP serves all the same, so the banner comes, and says what is missing."""
     settings = load_settings({}, house)
-    info = RuntimeInfo(settings, "http://127.0.0.1:5000", (), None, "el puerto 1883 está ocupado", house, "0002", False)
+    fault = "el puerto 1883 está ocupado"
+    info = RuntimeInfo(settings, "http://127.0.0.1:5000", (), None, fault, house, "0002", False, None)
     text = " ".join("\n".join(banner_lines(info)).split())
     assert "ninguno todavía; se sigue intentando. el puerto 1883 está ocupado" in text

@@ -47,5 +47,5 @@ def test_beside_a_server_that_lets_nobody_in(parts: Parts) -> None:
     wait_until(lambda: "no deja entrar desde esta máquina" in iot(backend, "doctor").stdout, 20, "the doctor's word")
     done = iot(backend, "rechazados")
     assert done.returncode == 0
-    assert "contestó 403. Se lee la base de datos directamente." in done.stderr
+    assert "contestó 401. Se lee la base de datos directamente." in done.stderr
     assert "No hay mensajes rechazados." in done.stdout

@@ -140,9 +140,12 @@ def test_files_start_at_the_instance(tmp_path: Path) -> None:
 
 def test_warnings(tmp_path: Path) -> None:
     """What works and is dangerous is a warning, not a fault."""
-    settings = load(tmp_path, IOT_TRUSTED_NETWORKS="0.0.0.0/0", IOT_MQTT_LISTEN_HOST="0.0.0.0")
+    open_to_all = {"IOT_TRUSTED_NETWORKS": "0.0.0.0/0", "IOT_MQTT_LISTEN_HOST": "0.0.0.0"}
+    assert len(load(tmp_path, **open_to_all).avisos) == 1  # that broker asks everybody for a user
+    settings = load(tmp_path, **open_to_all, IOT_MQTT_LISTEN_ANONYMOUS="sí")
     assert len(settings.avisos) == 2
     assert "cualquiera" in settings.avisos[0]
+    assert "MQTT_LISTEN_ANONYMOUS" in settings.avisos[1]
 
 
 def test_variables_that_are_not_settings(tmp_path: Path) -> None:

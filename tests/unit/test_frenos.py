@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app import frenos
 from app.domain.errors import DemasiadasPeticiones
-from app.frenos import INTENTOS, VENTANA_S, Freno, Intentos
+from app.frenos import INTENTOS, VENTANA_S, Freno, Tanteos
 from tests.support.nucleo import FakeClock
 
 STEPS = st.lists(st.tuples(st.floats(0, 2000), st.booleans()), max_size=80)
@@ -46,7 +46,7 @@ def test_one_caller_never_slows_another_and_zero_is_no_limit():
 def test_callers_are_forgotten_the_quietest_first(monkeypatch):
     monkeypatch.setattr(frenos, "MAX_LLAMANTES", 10)
     clock = FakeClock()
-    brake, tries = Freno(1), Intentos(clock)
+    brake, tries = Freno(1), Tanteos(clock)
     for n in range(100):
         brake.take(n, 0.0)
         tries.fallar(n)
@@ -68,7 +68,7 @@ def guess(tries, clock, key="k"):
 def test_at_most_five_wrong_tries_in_any_quarter_of_an_hour_after_a_block(steps):
     """In any window of VENTANA_S at most twice five (the end of one window and the beginning of the next)."""
     clock = FakeClock()
-    tries, looked_at = Intentos(clock), []
+    tries, looked_at = Tanteos(clock), []
     for pause, _ in steps:
         clock.advance(pause)
         if guess(tries, clock):
@@ -79,14 +79,14 @@ def test_at_most_five_wrong_tries_in_any_quarter_of_an_hour_after_a_block(steps)
 
 def test_the_wait_grows_to_a_day_and_is_never_for_ever():
     clock = FakeClock()
-    tries, waits = Intentos(clock), []
+    tries, waits = Tanteos(clock), []
     for _ in range(12):
         while guess(tries, clock):
             pass
         with pytest.raises(DemasiadasPeticiones) as refused:
             tries.comenzar("k")
-        waits.append(refused.value.espera_s)
-        clock.advance(refused.value.espera_s)
+        waits.append(refused.value.segundos)
+        clock.advance(refused.value.segundos)
     assert waits[:4] == [900.0, 1800.0, 3600.0, 7200.0]
     assert waits[-1] == 86_400.0
     tries.comenzar("k")
@@ -97,12 +97,12 @@ def test_the_wait_grows_to_a_day_and_is_never_for_ever():
 def test_a_day_of_guessing_is_worth_nothing():
     """A guess a second for a day: few are looked at, of the 2^64 that there are."""
     clock = FakeClock()
-    tries = Intentos(clock)
+    tries = Tanteos(clock)
     assert sum(guess(tries, clock) for _ in range(86_400) if clock.advance(1) is None) <= 5 * 8
 
 
 def test_a_right_try_forgets_and_another_caller_is_not_touched():
-    tries = Intentos(FakeClock())
+    tries = Tanteos(FakeClock())
     for _ in range(INTENTOS):
         tries.fallar(("A", "uno"))
     with pytest.raises(DemasiadasPeticiones):
