@@ -71,6 +71,7 @@ def local_of(zona: ZoneInfo, instante: int) -> datetime:
     return datetime.fromtimestamp(instante, zona)
 
 
+@lru_cache(maxsize=1024)
 def instant_of(zona: ZoneInfo, dia: int, minuto: int) -> int:
     """The instant of ``minuto`` (it may pass 24 h) on a local date, by the policy above; never goes back with them."""
     wall = (dia - EPOCH_ORDINAL) * DAY + minuto * 60
