@@ -1,0 +1,75 @@
+"""Use-case: how a device, or the house, was at an instant of the past, by what the log said last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from app import bloques, dispositivos
+from app.clock import iso_z
+from app.db import raw
+from app.domain.dispositivo import load_object
+from app.domain.valores import ESTADO_DESCONOCIDO
+from app.historial import OWN_REPORT, iso_of, stamp_of
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlalchemy import Connection
+
+    from app.domain.dispositivo import Dispositivo
+    from app.domain.filtro import FiltroLista
+
+Row = Sequence[Any]
+"""(timestamp, id, estado, parametros, causa): the later of two is the greater."""
+
+
+def en_instante(conn: Connection, devices: Iterable[Dispositivo], instante: datetime) -> list[dict[str, Any]]:
+    """What clients read of each device: its names as they are now, its state and parameters as they were."""
+    told, end, when = bloques.contado_hasta(conn), stamp_of(instante + timedelta(microseconds=1)), iso_z(instante)
+    return [_as_object(d, when, _last(raw(conn), d.id, told, end)) for d in devices]
+
+
+def lista(conn: Connection, filtro: FiltroLista, instante: datetime) -> list[dict[str, Any]]:
+    """The same of all devices that the filter lets pass as they are now, but its ``estado``, which is of then."""
+    found = en_instante(conn, dispositivos.listar(conn, replace(filtro, estado=None)), instante)
+    return [each for each in found if filtro.estado in (None, each["estado"])]
+
+
+def _as_object(device: Dispositivo, instante: str, row: Row | None) -> dict[str, Any]:
+    stamp, _, estado, parametros, causa = row or (None, 0, None, None, None)
+    return {
+        "id": device.id,
+        "serial_number": device.serial_number,
+        "nombre": device.nombre,
+        "tipo": device.tipo,
+        "instante": instante,
+        "estado": estado or ESTADO_DESCONOCIDO,
+        "parametros": load_object(parametros or "{}"),
+        "timestamp": iso_of(stamp),
+        "causa": None if row is None else load_object(causa or OWN_REPORT),
+    }
+
+
+def _last(file: sqlite3.Connection, device_id: int, told: int, end: str) -> Row | None:
+    """The last row before ``end``, also where clocks were set back: of what no block tells, of the blocks that reach
+    over it, and of the blocks before it the one that goes furthest."""
+    found = file.execute(f"{_ROWS} AND id > ? AND timestamp < ? {_BY_TIME}", (device_id, told, end)).fetchall()
+    over = file.execute(_OVER, (device_id, end, end)).fetchall()
+    before = file.execute(_BEFORE, (device_id, end)).fetchall()
+    for first, last, ordered in (*over, *before):
+        order = "ORDER BY id DESC LIMIT 1" if ordered else _BY_TIME
+        values = (device_id, first, last, end)
+        found += file.execute(f"{_ROWS} AND id BETWEEN ? AND ? AND timestamp < ? {order}", values)
+    return max(found, key=lambda row: row[:2], default=None)
+
+
+_ROWS = "SELECT timestamp, id, estado, parametros, causa FROM estado_log WHERE dispositivo_id = ?"
+_BY_TIME = "ORDER BY timestamp DESC, id DESC LIMIT 1"
+_OVER = "SELECT primer_id, ultimo_id, ordenado FROM log_bloque WHERE dispositivo_id = ? AND desde < ? AND hasta >= ?"
+_BEFORE = (
+    "SELECT primer_id, ultimo_id, ordenado FROM log_bloque WHERE dispositivo_id = ? AND hasta < ? "
+    "ORDER BY hasta DESC, numero DESC LIMIT 1"
+)

@@ -1,0 +1,216 @@
+"""Summaries of the series, kept exactly: what rows of the log that are new make of what is stored.
+
+A row that is newer than its stretch's last point is joined to it. One that comes late makes its five minutes be read
+again from the log, and hour and day be joined again from their parts: nothing beyond them depends on it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from app import bloques
+from app.db import raw
+from app.domain.dispositivo import load_object
+from app.domain.niveles import CINCO, DIA, HORA, Calendario, instante_us, sello_de, valores
+from app.domain.resumen import US, Punto, Resumen, plegar, unir_todos
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from app.bloques import Fila
+
+MAX_SERIES = 64
+"""Series of one device; a parameter beyond them is in the log only."""
+
+
+class Serie(NamedTuple):
+    """A row of ``serie``."""
+
+    id: int
+    dispositivo_id: int
+    nombre: str
+    logica: int
+
+
+Clave = tuple[int, int, int]
+"""(level, series, beginning)."""
+
+
+@dataclass(slots=True)
+class Cambio:
+    """What rows change, not stored yet; ``ultimo_id`` is the last row that is in it."""
+
+    ultimo_id: int
+    filas: int = 0
+    series: dict[int, Serie] = field(default_factory=dict)
+    resumenes: dict[Clave, Resumen] = field(default_factory=dict)
+
+
+def calcular(conn: Connection, filas: Iterable[Fila], calendario: Calendario, *, limit: int) -> Cambio:
+    """What these rows, which follow on what is stored, make of it; those that would touch more than ``limit`` stretches
+    of five minutes are left for the next time. Only reads."""
+    work = _Calculo(conn, calendario)
+    for fila in filas:
+        work.take(fila)
+        if len(work.fives) >= limit:
+            break
+    work.sum_up()
+    return work.cambio
+
+
+def series_de(conn: Connection, dispositivo_id: int) -> dict[str, Serie]:
+    """What is summarised of a device, by name."""
+    rows = raw(conn).execute("SELECT * FROM serie WHERE dispositivo_id = ? ORDER BY id", (dispositivo_id,))
+    return {row[2]: Serie(*row) for row in rows}
+
+
+class _Calculo:
+    def __init__(self, conn: Connection, calendario: Calendario) -> None:
+        self._conn = conn
+        self._days = calendario
+        self._known: dict[int, dict[str, Serie]] = {}
+        self._next_id = 0
+        self.cambio = Cambio(0)
+        self.fives: defaultdict[tuple[int, int], list[Punto]] = defaultdict(list)  # (series, beginning): new points
+        self._series: dict[int, Serie] = {}
+
+    def take(self, fila: Fila) -> None:
+        """One more row."""
+        self.cambio.ultimo_id = fila.id
+        self.cambio.filas += 1
+        en = instante_us(fila.timestamp)
+        if en is None:
+            return
+        second = en // US
+        begin = second - second % CINCO
+        for name, value, logical in _values(fila):
+            found = self._serie(fila.dispositivo_id, name, logical)
+            if found is not None:
+                self.fives[found.id, begin].append(Punto(en, value))
+
+    def sum_up(self) -> None:
+        """From points to five minutes, from these to hours and days."""
+        parts: defaultdict[Clave, list[Resumen]] = defaultdict(list)
+        late: set[Clave] = set()
+        for (serie_id, begin), points in self.fives.items():
+            points.sort(key=lambda p: p.en)  # stable: of one instant the greater id is the later
+            new = plegar(points)
+            above = [(HORA, serie_id, begin - begin % HORA), (DIA, serie_id, self._days.dia(begin)[0])]
+            if not self._join((CINCO, serie_id, begin), [new]):
+                self._again(serie_id, begin, points)
+                late.update(above)
+            for key in above:
+                parts[key].append(new)
+        for key in sorted(parts):  # hours before days
+            new_parts = sorted(parts[key], key=lambda r: r.primero_en)
+            if key in late or not self._join(key, new_parts):
+                self.cambio.resumenes[key] = unir_todos(self._parts(key))
+
+    def _join(self, key: Clave, new: Sequence[Resumen]) -> bool:
+        """Whether they come after what is stored, and so are joined to it."""
+        old = self._stored(key)
+        if old is None:
+            self.cambio.resumenes[key] = unir_todos(new)
+        elif new[0].primero_en >= old.ultimo_en:
+            self.cambio.resumenes[key] = unir_todos([old, *new])
+        else:
+            return False
+        return True
+
+    def _again(self, serie_id: int, begin: int, points: list[Punto]) -> None:
+        """Five minutes from the log, and these points that follow in it."""
+        serie = self._series[serie_id]
+        rows = bloques.entre(self._conn, serie.dispositivo_id, sello_de(begin), sello_de(begin + CINCO))
+        told = [p for row in rows if (p := _point(row, serie.nombre)) is not None]
+        self.cambio.resumenes[CINCO, serie_id, begin] = plegar(sorted([*told, *points], key=lambda p: p.en))
+
+    def _parts(self, key: Clave) -> list[Resumen]:
+        """What an hour or a day is made of, with what changes now, in the order of time."""
+        nivel, serie_id, begin = key
+        below, first, end = (CINCO, begin, begin + HORA) if nivel == HORA else self._days.partes(begin)
+        found = dict(leer(self._conn, below, serie_id, first, end))
+        for start in range(first, end, below):
+            changed = self.cambio.resumenes.get((below, serie_id, start))
+            if changed is not None:
+                found[start] = changed
+        return [found[start] for start in sorted(found)]
+
+    def _stored(self, key: Clave) -> Resumen | None:
+        row = raw(self._conn).execute(_ONE, key).fetchone()
+        return None if row is None else Resumen(*row)
+
+    def _serie(self, dispositivo_id: int, name: str, logical: bool) -> Serie | None:
+        known = self._known.get(dispositivo_id)
+        if known is None:
+            known = self._known[dispositivo_id] = series_de(self._conn, dispositivo_id)
+        found = known.get(name)
+        if found is None:
+            if len(known) >= MAX_SERIES:
+                return None
+            found = Serie(self._new_id(), dispositivo_id, name, int(logical))
+            self.cambio.series[found.id] = found
+        elif found.logica and not logical:
+            found = self.cambio.series[found.id] = found._replace(logica=0)
+        known[name] = self._series[found.id] = found
+        return found
+
+    def _new_id(self) -> int:
+        last = self._next_id or raw(self._conn).execute("SELECT ifnull(max(id), 0) FROM serie").fetchone()[0]
+        self._next_id = last + 1
+        return self._next_id
+
+
+def _values(fila: Fila) -> Iterable[tuple[str, float, bool]]:
+    parametros = load_object(fila.parametros) if fila.parametros and fila.parametros != "{}" else {}
+    return valores(fila.estado, parametros)
+
+
+def _point(fila: Fila, nombre: str) -> Punto | None:
+    en = instante_us(fila.timestamp)
+    value = next((v for name, v, _ in _values(fila) if name == nombre), None)
+    return None if en is None or value is None else Punto(en, value)
+
+
+def puntos(filas: Iterable[Fila], nombre: str) -> list[Punto]:
+    """The points of a series in these rows, in the order of time."""
+    found = [p for fila in filas if (p := _point(fila, nombre)) is not None]
+    return sorted(found, key=lambda p: p.en)
+
+
+def leer(conn: Connection, nivel: int, serie_id: int, desde: int, hasta: int) -> list[tuple[int, Resumen]]:
+    """The summaries of a level that begin from ``desde`` to before ``hasta``, in the order of time."""
+    rows = raw(conn).execute(_SOME, (nivel, serie_id, desde, hasta))
+    return [(begin, Resumen(*values)) for begin, *values in rows]
+
+
+def anterior(conn: Connection, nivel: int, serie_id: int, antes_de: int) -> tuple[int, Punto] | None:
+    """(beginning, last point) of the last summary of a level that begins before that second."""
+    row = raw(conn).execute(_BEFORE, (nivel, serie_id, antes_de)).fetchone()
+    return None if row is None else (row[0], Punto(row[1], row[2]))
+
+
+_VALUES = "n, cambios, minimo, maximo, primero_en, primero, ultimo_en, ultimo, integral, cubierto"
+_ONE = f"SELECT {_VALUES} FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio = ?"
+_SOME = (
+    f"SELECT inicio, {_VALUES} FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio >= ? AND inicio < ? "
+    "ORDER BY inicio"
+)
+_BEFORE = (
+    "SELECT inicio, ultimo_en, ultimo FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio < ? "
+    "ORDER BY inicio DESC LIMIT 1"
+)
+_PUT = f"INSERT OR REPLACE INTO resumen (nivel, serie_id, inicio, {_VALUES}) VALUES ({','.join('?' * 13)})"
+
+
+def guardar(conn: Connection, cambio: Cambio) -> None:
+    """Store what was calculated."""
+    raw(conn).executemany("INSERT OR REPLACE INTO serie VALUES (?, ?, ?, ?)", cambio.series.values())
+    poner(conn, cambio.resumenes)
+
+
+def poner(conn: Connection, resumenes: dict[Clave, Resumen]) -> None:
+    """Store summaries, in the order of their keys."""
+    raw(conn).executemany(_PUT, [(*key, *resumenes[key]) for key in sorted(resumenes)])
