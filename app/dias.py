@@ -13,12 +13,12 @@ from pydantic_core import from_json, to_json
 from app.db import raw
 from app.domain.niveles import DIA, HORA
 from app.domain.resumen import Resumen, unir_todos
-from app.resumenes import leer, poner
+from app.resumenes import leer, poner_dias
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from app.db import Database
+    from app.db import Database, UnitOfWork
     from app.domain.niveles import Calendario
 
 KEY = "historial_dias"
@@ -30,6 +30,12 @@ LAST = 2**62
 def listos(conn: Connection, zona: str) -> bool:
     """Whether the days that are kept are all of this zone."""
     return _state(conn) == {"zona": zona}
+
+
+def anunciar(uow: UnitOfWork, zona: str) -> None:
+    """Days of this zone are about to be stored among others: whatever zone comes next, they have to be made anew."""
+    if _state(uow.conn).get("zona") != zona:
+        _set(uow, {"zona": zona, "borrando": True})
 
 
 def rehacer(db: Database, calendario: Calendario) -> bool:
@@ -46,8 +52,8 @@ def rehacer(db: Database, calendario: Calendario) -> bool:
     with db.unit_of_work() as uow:
         if state.get("borrando") and raw(uow.conn).execute(_PRUNE, (PRUNED,)).rowcount == 0:
             after = {"zona": zona, "serie": 0, "desde": -LAST}
-        poner(uow.conn, days)
-        raw(uow.conn).execute(_SET, (KEY, to_json(after).decode()))
+        poner_dias(uow.conn, days)
+        _set(uow, after)
     return True
 
 
@@ -73,6 +79,10 @@ def _state(conn: Connection) -> dict[str, Any]:
     row = raw(conn).execute("SELECT valor FROM casa_texto WHERE clave = ?", (KEY,)).fetchone()
     found: dict[str, Any] = from_json(row[0]) if row else {}
     return found
+
+
+def _set(uow: UnitOfWork, state: dict[str, Any]) -> None:
+    raw(uow.conn).execute(_SET, (KEY, to_json(state).decode()))
 
 
 _PRUNE = (

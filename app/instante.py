@@ -60,12 +60,29 @@ def _last(file: sqlite3.Connection, device_id: int, told: int, end: str) -> Row 
     over = file.execute(_OVER, (device_id, end, end)).fetchall()
     before = file.execute(_BEFORE, (device_id, end)).fetchall()
     for first, last, ordered in (*over, *before):
-        order = "ORDER BY id DESC LIMIT 1" if ordered else _BY_TIME
-        values = (device_id, first, last, end)
-        found += file.execute(f"{_ROWS} AND id BETWEEN ? AND ? AND timestamp < ? {order}", values)
+        if ordered:
+            first = last = _halve(file, device_id, first, last, end)
+        found += file.execute(
+            f"{_ROWS} AND id BETWEEN ? AND ? AND timestamp < ? {_BY_TIME}", (device_id, first, last, end)
+        )
     return max(found, key=lambda row: row[:2], default=None)
 
 
+def _halve(file: sqlite3.Connection, device_id: int, first: int, last: int, end: str) -> int:
+    """The id of the last row before ``end`` in a block that is in the order of time, or of its first row: a page of the
+    disk for each look, where reading the block would be one for each row."""
+    low, best = first + 1, first
+    while low <= last:
+        middle = (low + last) // 2
+        found, stamp = file.execute(_AT, (device_id, middle)).fetchone()
+        if (stamp or "") < end:
+            low, best = middle + 1, found
+        else:
+            last = found - 1
+    return best
+
+
+_AT = "SELECT id, timestamp FROM estado_log WHERE dispositivo_id = ? AND id <= ? ORDER BY id DESC LIMIT 1"
 _ROWS = "SELECT timestamp, id, estado, parametros, causa FROM estado_log WHERE dispositivo_id = ?"
 _BY_TIME = "ORDER BY timestamp DESC, id DESC LIMIT 1"
 _OVER = "SELECT primer_id, ultimo_id, ordenado FROM log_bloque WHERE dispositivo_id = ? AND desde < ? AND hasta >= ?"

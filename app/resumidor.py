@@ -15,7 +15,7 @@ from app.db import Database, raw
 from app.domain.causa import Causa
 from app.domain.errors import DomainError
 from app.domain.horario_zona import UTC_ZONE
-from app.domain.niveles import CINCO, DIA, HORA, Calendario
+from app.domain.niveles import DIA, HORA, Calendario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLICE_ROWS = 4000
-SLICE_STRETCHES = 400
-"""Stretches of five minutes in a slice, with an hour and a day each: what the writer stores in some 10 ms."""
+SLICE_ROWS = 2000
+SLICE_HOURS = 300
+"""Hours of series in a slice, with a day each at most: what the writer stores in some 10 ms."""
 PERIOD_S = 300.0
 """Few rows wait this long: each look writes a page of the disk for every series that moved."""
 LOOK_S = 15.0
@@ -99,16 +99,17 @@ class Resumidor:
         with self._db.unit_of_work(CAUSE) as uow:
             if not _advance(uow, told, change.ultimo_id):
                 return  # rows were deleted meanwhile
+            dias.anunciar(uow, self._calendar.zona.key)
             _store_blocks(uow, blocks)
             resumenes.guardar(uow.conn, change)
         self._counts["filas"] += change.filas
-        self._counts["tramos"] += len(change.resumenes)
+        self._counts["tramos"] += len(change.partes)
 
     def _prepare(self, conn: Connection, rows: Sequence[Fila]) -> tuple[list[Bloque], Cambio]:
         """Of devices that are no more nothing is kept, but their rows are passed."""
         there = {i for (i,) in raw(conn).execute("SELECT id FROM dispositivo")}
         mine = [row for row in rows if row.dispositivo_id in there]
-        change = resumenes.calcular(conn, mine, self._calendar, limit=SLICE_STRETCHES)
+        change = resumenes.calcular(conn, mine, self._calendar, limit=SLICE_HOURS)
         if change.filas == len(mine):
             change.ultimo_id, change.filas = rows[-1].id, len(rows)
         else:
@@ -163,7 +164,7 @@ def podar(db: Database) -> int:
         file = raw(uow.conn)
         if gone[0] is None:
             return file.execute(_PRUNE_BLOCKS, (device[0], device[0], PRUNED)).rowcount
-        for nivel in (CINCO, HORA, DIA):
+        for nivel in (HORA, DIA):
             done = file.execute(_PRUNE_SUMMARIES, (nivel, gone[0], nivel, gone[0], PRUNED)).rowcount
             if done:
                 return done

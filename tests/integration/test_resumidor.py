@@ -57,7 +57,7 @@ def same(found, wanted):
 )
 def test_summaries_are_exact_whatever_comes_late(batches, zona, stretches):
     with pytest.MonkeyPatch.context() as patch, fast_folder() as folder:
-        patch.setattr(resumidor, "SLICE_STRETCHES", stretches)
+        patch.setattr(resumidor, "SLICE_HOURS", stretches)
         patch.setattr(resumidor, "SLICE_ROWS", 7)
         patch.setattr(bloques, "BLOQUE", 4)
         with HouseWithHistory(Path(folder), zona=zona) as house:
@@ -178,7 +178,7 @@ def test_the_writer_is_held_for_the_storing_only(house):
     with house.statements() as seen:
         house.resumidor.slice()
     kinds = {s.split("(")[0].split("VALUES")[0].strip() for s in seen}
-    assert not [k for k in kinds if k.startswith("SELECT") and "secuencia" not in k]
-    assert len(seen) < 3 * resumidor.SLICE_STRETCHES + 40
+    assert not [k for k in kinds if k.startswith("SELECT") and " FROM casa" not in k]
+    assert len(seen) < 3 * resumidor.SLICE_HOURS + 40
     with house.db.reader() as conn:
         assert raw(conn).execute("SELECT max(logica) FROM serie WHERE nombre = 't'").fetchone() == (0,)

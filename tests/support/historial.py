@@ -14,6 +14,7 @@ from app.db import bulk_insert, raw
 from app.domain.niveles import CINCO, DIA, HORA, Calendario, instante_us, valores
 from app.domain.resumen import US, Punto, Resumen, plegar
 from app.models import dispositivo, estado_log, row_of
+from app.resumenes import leer
 from app.resumidor import Resumidor
 from tests.support.horarios import PERSONA
 from tests.support.nucleo import House, a_device
@@ -52,11 +53,16 @@ class HouseWithHistory(House):
 
 def stored(house: House) -> dict[tuple[int, str, int, int], Resumen]:
     """(device, series, level, beginning) -> summary, as the tables have it."""
+    found = {}
     with house.db.reader() as conn:
-        rows = raw(conn).execute(
-            "SELECT s.dispositivo_id, s.nombre, r.* FROM resumen r JOIN serie s ON s.id = r.serie_id"
-        )
-        return {(d, nombre, nivel, inicio): Resumen(*rest) for d, nombre, nivel, _, inicio, *rest in rows}
+        assert raw(conn).execute(
+            "SELECT count(*) FROM resumen WHERE (partes IS NULL) <> (nivel = 86400)"
+        ).fetchone() == (0,)
+        for serie_id, device, name in raw(conn).execute("SELECT id, dispositivo_id, nombre FROM serie").fetchall():
+            for nivel in (CINCO, HORA, DIA):
+                told = leer(conn, nivel, serie_id, -(2**40), 2**40)
+                found |= {(device, name, nivel, begin): r for begin, r in told}
+    return found
 
 
 def expected(house: House, zona: str) -> dict[tuple[int, str, int, int], Resumen]:

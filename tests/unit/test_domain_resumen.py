@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.niveles import CINCO, DIA, HORA, Calendario, instante_us, sello_de, valores
-from app.domain.resumen import SOSTEN_US, Punto, cubo, plegar, unir
+from app.domain.partes import desempaquetar, empaquetar
+from app.domain.resumen import SOSTEN_US, Punto, cubo, de_punto, plegar, unir, unir_todos
 from tests.support.resumen_oraculo import oraculo
 
 HOUR = 3600 * 1_000_000
@@ -33,7 +34,7 @@ def test_joining_does_not_depend_on_where_it_is_cut(points, data):
     right = parts[-1]
     for part in reversed(parts[:-1]):
         right = unir(part, right)
-    assert left == right == plegar(points)
+    assert left == right == plegar(points) == unir_todos(de_punto(p) for p in points)
 
 
 @given(POINTS, INSTANTS, INSTANTS)
@@ -106,3 +107,15 @@ def test_what_a_row_says_of_which_series():
     found = list(valores("activo", told))
     assert found == [("estado", 1.0, True), ("t", 20.5, False), ("on", 1.0, True), ("n", 3.0, False)]
     assert list(valores("desconocido", {})) == list(valores(None, {})) == []
+
+
+@given(POINTS, st.sampled_from([0, 3600 * 400_000]))
+def test_the_parts_of_an_hour_are_read_as_they_were_written(points, hour):
+    parts = {}
+    for p in points:
+        if p.en < HOUR:
+            moved = Punto(p.en + hour * 1_000_000, p.valor)
+            parts.setdefault(hour + p.en // 1_000_000 // CINCO * CINCO, []).append(moved)
+    told = {begin: plegar(some) for begin, some in parts.items()}
+    assert desempaquetar(hour, empaquetar(hour, told)) == told
+    assert list(desempaquetar(hour, empaquetar(hour, told))) == sorted(told)
