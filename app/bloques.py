@@ -50,6 +50,8 @@ class Bloque(NamedTuple):
     activos: int
     inactivos: int
     ordenado: int
+    tope: str
+    tardio: int
 
 
 # --- keeping ----------------------------------------------------------------------------------------------------------
@@ -73,7 +75,9 @@ def _with(block: Bloque | None, fila: Fila) -> Bloque:
     on, off = int(fila.estado == ACTIVO), int(fila.estado == INACTIVO)
     if block is None or block.filas == BLOQUE:
         number = 0 if block is None else block.numero + 1
-        return Bloque(fila.dispositivo_id, number, 1, fila.id, fila.id, stamp, stamp, on, off, 1)
+        top = "" if block is None else block.tope
+        late = int(stamp < top)
+        return Bloque(fila.dispositivo_id, number, 1, fila.id, fila.id, stamp, stamp, on, off, 1, max(top, stamp), late)
     return Bloque(
         block.dispositivo_id,
         block.numero,
@@ -85,6 +89,8 @@ def _with(block: Bloque | None, fila: Fila) -> Bloque:
         block.activos + on,
         block.inactivos + off,
         int(block.ordenado and stamp >= block.hasta),
+        max(block.tope, stamp),
+        int(block.tardio or stamp < block.tope),
     )
 
 

@@ -54,18 +54,38 @@ def _as_object(device: Dispositivo, instante: str, row: Row | None) -> dict[str,
 
 
 def _last(file: sqlite3.Connection, device_id: int, told: int, end: str) -> Row | None:
-    """The last row before ``end``, also where clocks were set back: of what no block tells, of the blocks that reach
-    over it, and of the blocks before it the one that goes furthest."""
+    """The last row before ``end``, also where clocks were set back: of what no block tells, and of the blocks that may
+    hold it."""
     found = file.execute(f"{_ROWS} AND id > ? AND timestamp < ? {_BY_TIME}", (device_id, told, end)).fetchall()
-    over = file.execute(_OVER, (device_id, end, end)).fetchall()
-    before = file.execute(_BEFORE, (device_id, end)).fetchall()
-    for first, last, ordered in (*over, *before):
+    for first, last, ordered in _blocks(file, device_id, end):
         if ordered:
             first = last = _halve(file, device_id, first, last, end)
-        found += file.execute(
-            f"{_ROWS} AND id BETWEEN ? AND ? AND timestamp < ? {_BY_TIME}", (device_id, first, last, end)
-        )
+        values = (device_id, first, last, end)
+        found += file.execute(f"{_ROWS} AND id BETWEEN ? AND ? AND timestamp < ? {_BY_TIME}", values)
     return max(found, key=lambda row: row[:2], default=None)
+
+
+def _blocks(file: sqlite3.Connection, device_id: int, end: str) -> list[tuple[int, int, int]]:
+    """(first id, last id, whether in order) of the blocks that may hold the last row before ``end``.
+
+    ``tope`` only grows, so the first block that reaches ``end`` is found by halving. All before it are of before, and
+    the one that goes furthest is the last of them, unless a clock was set back there. Of those after it only late ones
+    can hold a row of before.
+    """
+    low, high = file.execute(_FIRST_AND_LAST, (device_id,)).fetchone()
+    if low is None:
+        return []
+    high += 1
+    while low < high:
+        middle = (low + high) // 2
+        if file.execute(_TOP, (device_id, middle)).fetchone()[0] < end:
+            low = middle + 1
+        else:
+            high = middle
+    found = file.execute(f"{_BLOCK} numero = ?", (device_id, low)).fetchall()
+    found += file.execute(f"{_BLOCK} numero > ? AND tardio AND desde < ?", (device_id, low, end))
+    whole = file.execute(f"{_BLOCK} numero = ? AND hasta = tope", (device_id, low - 1)).fetchall()
+    return found + (whole or file.execute(f"{_BLOCK} numero < ? {_FURTHEST}", (device_id, low)).fetchall())
 
 
 def _halve(file: sqlite3.Connection, device_id: int, first: int, last: int, end: str) -> int:
@@ -85,8 +105,10 @@ def _halve(file: sqlite3.Connection, device_id: int, first: int, last: int, end:
 _AT = "SELECT id, timestamp FROM estado_log WHERE dispositivo_id = ? AND id <= ? ORDER BY id DESC LIMIT 1"
 _ROWS = "SELECT timestamp, id, estado, parametros, causa FROM estado_log WHERE dispositivo_id = ?"
 _BY_TIME = "ORDER BY timestamp DESC, id DESC LIMIT 1"
-_OVER = "SELECT primer_id, ultimo_id, ordenado FROM log_bloque WHERE dispositivo_id = ? AND desde < ? AND hasta >= ?"
-_BEFORE = (
-    "SELECT primer_id, ultimo_id, ordenado FROM log_bloque WHERE dispositivo_id = ? AND hasta < ? "
-    "ORDER BY hasta DESC, numero DESC LIMIT 1"
+_FIRST_AND_LAST = (
+    "SELECT (SELECT min(numero) FROM log_bloque WHERE dispositivo_id = ?1), "
+    "(SELECT max(numero) FROM log_bloque WHERE dispositivo_id = ?1)"
 )
+_TOP = "SELECT tope FROM log_bloque WHERE dispositivo_id = ? AND numero = ?"
+_BLOCK = "SELECT primer_id, ultimo_id, ordenado FROM log_bloque WHERE dispositivo_id = ? AND"
+_FURTHEST = "ORDER BY hasta DESC, numero DESC LIMIT 1"

@@ -91,6 +91,9 @@ log_bloque = Table(
     Column("activos", Integer, nullable=False),
     Column("inactivos", Integer, nullable=False),
     Column("ordenado", Boolean, nullable=False),  # no timestamp is less than the one before it
+    Column("tope", String(32), nullable=False),  # the greatest of this block and of all before it
+    Column("tardio", Boolean, nullable=False),  # a timestamp is less than one before it, in this block or another
+    Index("ix_log_bloque_tardio", "dispositivo_id", sqlite_where=text("tardio")),
     sqlite_with_rowid=False,
 )
 

@@ -150,7 +150,7 @@ def _advance(uow: UnitOfWork, told: int, now_told: int) -> bool:
 
 
 def _store_blocks(uow: UnitOfWork, blocks: Sequence[Bloque]) -> None:
-    raw(uow.conn).executemany(f"INSERT OR REPLACE INTO log_bloque VALUES ({','.join('?' * 10)})", blocks)
+    raw(uow.conn).executemany(f"INSERT OR REPLACE INTO log_bloque VALUES ({','.join('?' * 12)})", blocks)
 
 
 def podar(db: Database) -> int:

@@ -15,6 +15,7 @@ TABLES = (
         "log_bloque (dispositivo_id INTEGER NOT NULL, numero INTEGER NOT NULL, filas INTEGER NOT NULL, "
         "primer_id INTEGER NOT NULL, ultimo_id INTEGER NOT NULL, desde VARCHAR(32) NOT NULL, "
         "hasta VARCHAR(32) NOT NULL, activos INTEGER NOT NULL, inactivos INTEGER NOT NULL, ordenado BOOLEAN NOT NULL, "
+        "tope VARCHAR(32) NOT NULL, tardio BOOLEAN NOT NULL, "
         "PRIMARY KEY (dispositivo_id, numero)) WITHOUT ROWID"
     ),
     (
@@ -34,4 +35,5 @@ def upgrade() -> None:
     """Add the tables, and up to which row of the log they tell: none."""
     for table in TABLES:
         op.execute(f"CREATE TABLE {table}")
+    op.execute("CREATE INDEX ix_log_bloque_tardio ON log_bloque (dispositivo_id) WHERE tardio")
     op.execute("INSERT INTO casa (clave, valor) VALUES ('historial_hasta', 0)")
