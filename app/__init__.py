@@ -25,6 +25,7 @@ def create_app(services: Services) -> Flask:
         routes_casa,
         routes_dispositivos,
         routes_escenas,
+        routes_historial,
         routes_horario,
         routes_reglas,
         routes_sistema,
@@ -46,6 +47,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(routes_casa.blueprint(services))
     app.register_blueprint(routes_dispositivos.blueprint(services))
     app.register_blueprint(routes_escenas.blueprint(services))
+    app.register_blueprint(routes_historial.blueprint(services))
     app.register_blueprint(routes_horario.blueprint(services))
     app.register_blueprint(routes_reglas.blueprint(services))
     app.register_blueprint(routes_sistema.blueprint(services))
