@@ -13,8 +13,11 @@ from app.db import UnitOfWork, raw
 from app.domain.dispositivo import dump_object
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.horario_tipos import Casa
+from app.domain.horario_zona import UTC_ZONE, find_zona
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from sqlalchemy import Connection
 
 CAMPOS = ("nombre", "zona", "latitud", "longitud", "festivos")
@@ -52,6 +55,11 @@ def leer(conn: Connection, defecto: Casa) -> Hogar:
             festivos=tuple(map(date.fromisoformat, said["festivos"])) if "festivos" in said else defecto.festivos,
         ),
     )
+
+
+def zona(conn: Connection, defecto: Casa) -> ZoneInfo:
+    """The house's time zone; UTC when this machine does not know it."""
+    return find_zona(leer(conn, defecto).casa.zona) or UTC_ZONE
 
 
 def cambiar(uow: UnitOfWork, cambios: Mapping[str, Any]) -> Hogar:

@@ -21,6 +21,8 @@ _MEANINGS = {
     5: "Pruebas: ninguna prueba corresponde a lo pedido.",
 }
 
+# In several processes, a file in each (tests/support/paralelo.py); what the arguments say comes later and so counts.
+_PARALLEL = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 _ASKS_ONLY = {"--version", "-V", "--help", "-h", "--collect-only", "--co", "--fixtures", "--markers"}
 
 
@@ -30,7 +32,10 @@ def run_tests(root: Path, args: Sequence[str]) -> int:
         print("Falta pytest:  pip install -r requirements-dev.txt   (o use ./iot test)", file=sys.stderr)
         return 1
     environ = {k: v for k, v in os.environ.items() if not k.startswith("IOT_") or k.startswith("IOT_TEST_")}
-    code = subprocess.call([sys.executable, "-m", "pytest", *args], cwd=root, env=environ)
+    # The tests start the program hundreds of times; compiling it anew would be a third of each start.
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    parallel = () if any("no:xdist" in arg for arg in args) else _PARALLEL
+    code = subprocess.call([sys.executable, "-m", "pytest", *parallel, *args], cwd=root, env=environ)
     if not _ASKS_ONLY.isdisjoint(args):
         return code
     print(_MEANINGS.get(code, f"Pruebas: pytest terminó con el código {code}."), flush=True)

@@ -61,7 +61,7 @@ def parse_filtro_lista(args: Mapping[str, str]) -> FiltroLista:
     return FiltroLista(
         _true_false(args, "reclamado"),
         _text(args, "tipo"),
-        _estado(args),
+        parse_estado(args),
         _text(args, "q"),
         _true_false(args, "deriva"),
         _one_of(args, "conectividad", ESTADOS_CONECTIVIDAD),
@@ -136,10 +136,10 @@ def parse_periodo(args: Mapping[str, str]) -> Periodo:
     Raises:
         DatosInvalidos: one of them is no time between 1970 and 2199.
     """
-    return Periodo(_moment(args, "desde", days=0), _moment(args, "hasta", days=1))
+    return Periodo(parse_momento(args, "desde", days=0), parse_momento(args, "hasta", days=1))
 
 
-def _moment(args: Mapping[str, str], name: str, *, days: int) -> datetime | None:
+def parse_momento(args: Mapping[str, str], name: str, *, days: int) -> datetime | None:
     """An ISO 8601 time, naive when it has no offset; of a date the beginning of the day ``days`` after it."""
     text = args.get(name, "").strip().replace(" ", "+")  # a plus that was not escaped
     if not text:
@@ -193,7 +193,12 @@ def _text(args: Mapping[str, str], name: str) -> str | None:
     return text or None
 
 
-def _estado(args: Mapping[str, str]) -> str | None:
+def parse_estado(args: Mapping[str, str]) -> str | None:
+    """A state of a device, however it is spelt.
+
+    Raises:
+        DatosInvalidos: not a state.
+    """
     text = args.get("estado", "").lower()
     if not text or text == ESTADO_DESCONOCIDO:
         return text or None

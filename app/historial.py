@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection
 
 from app.db import UnitOfWork, bulk_insert, raw
 from app.domain.causa import DISPOSITIVO
@@ -50,33 +50,15 @@ def append_logs(uow: UnitOfWork, rows: Sequence[tuple[int, str, str, str | None]
     bulk_insert(uow.conn, estado_log, [(d, estado, parametros, stamp, causa) for d, estado, parametros, causa in rows])
 
 
-_COUNT = select(func.count()).select_from(estado_log).where(estado_log.c.dispositivo_id == bindparam("d"))
-_PAGE = (
-    select(estado_log.c.estado, estado_log.c.parametros, estado_log.c.timestamp, estado_log.c.causa)
-    .where(estado_log.c.dispositivo_id == bindparam("d"))
-    .order_by(estado_log.c.id.desc())
-    .limit(bindparam("n"))
-    .offset(bindparam("o"))
-)
 MAX_OFFSET = 2**62
 OWN_REPORT = DISPOSITIVO.json()
-
-
-def pagina(conn: Connection, dispositivo_id: int, *, page: int, per_page: int) -> Pagina[FilaLog]:
-    """A page of a device's log; the caller has made sure that the device exists."""
-    total: int = conn.execute(_COUNT, {"d": dispositivo_id}).scalar_one()
-    offset = (page - 1) * per_page
-    if offset >= total:
-        return make_page(page, per_page, total, [])
-    rows = conn.execute(_PAGE, {"d": dispositivo_id, "n": per_page, "o": offset})
-    return make_page(page, per_page, total, [FilaLog(e, p or "{}", _iso(t), c or OWN_REPORT) for e, p, t, c in rows])
 
 
 def ultima_hora(conn: Connection) -> datetime | None:
     """When the last row of the house was written, by the clock of then; None when there is none, or it says nothing."""
     row = raw(conn).execute("SELECT timestamp FROM estado_log ORDER BY id DESC LIMIT 1").fetchone()
     try:
-        return None if row is None or row[0] is None else datetime.fromisoformat(str(_iso(row[0])))
+        return None if row is None or row[0] is None else datetime.fromisoformat(str(iso_of(row[0])))
     except ValueError:  # a row of the original program can hold anything
         return None
 
@@ -87,7 +69,9 @@ def podar_huerfanas(uow: UnitOfWork, limit: int) -> int:
     gone = file.execute(_ORPHANED).fetchone()
     if gone is None:
         return 0
-    return file.execute(_PRUNE, (gone[0], limit)).rowcount
+    pruned = file.execute(_PRUNE, (gone[0], limit)).rowcount
+    file.execute(_NOT_BEYOND_THE_LAST)
+    return pruned
 
 
 _ORPHANED = (  # from one device to the next by the index: as many seeks as there are devices, not rows
@@ -96,6 +80,11 @@ _ORPHANED = (  # from one device to the next by the index: as many seeks as ther
     "SELECT i FROM ids WHERE i IS NOT NULL AND NOT EXISTS (SELECT 1 FROM dispositivo d WHERE d.id = i) LIMIT 1"
 )
 _PRUNE = "DELETE FROM estado_log WHERE id IN (SELECT id FROM estado_log WHERE dispositivo_id = ? ORDER BY id LIMIT ?)"
+# SQLite gives the id of a newest row that was deleted again: what the summaries are told to know must not reach it.
+_NOT_BEYOND_THE_LAST = (
+    "UPDATE casa SET valor = ifnull((SELECT max(id) FROM estado_log), 0) WHERE clave = 'historial_hasta' "
+    "AND valor > ifnull((SELECT max(id) FROM estado_log), 0)"
+)
 
 
 def escritas_en(conn: Connection, dispositivo_id: int, instante: str) -> list[FilaLog]:
@@ -111,7 +100,7 @@ def escritas_en(conn: Connection, dispositivo_id: int, instante: str) -> list[Fi
         _, stamp, *_ = file.execute(f"{_FROM} LIMIT 1", (dispositivo_id, middle)).fetchone()
         low, high = (low, middle) if (stamp or "") >= wanted else (middle + 1, high)
     rows = file.execute(f"{_FROM} LIMIT 200", (dispositivo_id, low)).fetchall()
-    return [FilaLog(e, p or "{}", _iso(t), c or OWN_REPORT) for _, t, e, p, c in reversed(rows) if t == wanted]
+    return [FilaLog(e, p or "{}", iso_of(t), c or OWN_REPORT) for _, t, e, p, c in reversed(rows) if t == wanted]
 
 
 _LAST = "SELECT max(id) FROM estado_log WHERE dispositivo_id = ?"
@@ -120,5 +109,11 @@ _FROM = (
 )
 
 
-def _iso(stamp: str | None) -> str | None:
+def iso_of(stamp: str | None) -> str | None:
+    """A timestamp of the log as clients read it."""
     return None if stamp is None else stamp.replace(" ", "T", 1).removesuffix("Z") + "Z"
+
+
+def stamp_of(moment: datetime) -> str:
+    """An instant as the log writes it, less a fraction of nothing: so it is not after any other way to write it."""
+    return moment.astimezone(UTC).isoformat(" ")[:26].removesuffix("+00:00")

@@ -77,6 +77,58 @@ estado_log = Table(
     Index("ix_estado_log_dispositivo", "dispositivo_id"),
 )
 
+log_bloque = Table(
+    "log_bloque",
+    metadata,
+    # BLOQUE rows of one device's log, in the order of id; only its newest block has fewer. See app.bloques.
+    Column("dispositivo_id", Integer, primary_key=True),
+    Column("numero", Integer, primary_key=True),
+    Column("filas", Integer, nullable=False),
+    Column("primer_id", Integer, nullable=False),
+    Column("ultimo_id", Integer, nullable=False),
+    Column("desde", String(32), nullable=False),  # the least timestamp; empty when a row has none
+    Column("hasta", String(32), nullable=False),  # the greatest
+    Column("activos", Integer, nullable=False),
+    Column("inactivos", Integer, nullable=False),
+    Column("ordenado", Boolean, nullable=False),  # no timestamp is less than the one before it
+    Column("tope", String(32), nullable=False),  # the greatest of this block and of all before it
+    Column("tardio", Boolean, nullable=False),  # a timestamp is less than one before it, in this block or another
+    Index("ix_log_bloque_tardio", "dispositivo_id", sqlite_where=text("tardio")),
+    sqlite_with_rowid=False,
+)
+
+serie = Table(
+    "serie",
+    metadata,
+    # What is summarised of a device: its state, and each parameter that is a number or a yes and no.
+    Column("id", Integer, primary_key=True),
+    Column("dispositivo_id", Integer, nullable=False),
+    Column("nombre", Text, nullable=False),
+    Column("logica", Boolean, nullable=False),  # nothing but yes and no, so far
+    UniqueConstraint("dispositivo_id", "nombre"),
+)
+
+resumen = Table(
+    "resumen",
+    metadata,
+    # What a series did in a stretch of ``nivel`` seconds from ``inicio`` (seconds of 1970): app.domain.resumen.Resumen.
+    Column("nivel", Integer, primary_key=True),
+    Column("serie_id", Integer, primary_key=True),
+    Column("inicio", Integer, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("cambios", Integer, nullable=False),
+    Column("minimo", Float, nullable=False),
+    Column("maximo", Float, nullable=False),
+    Column("primero_en", Integer, nullable=False),
+    Column("primero", Float, nullable=False),
+    Column("ultimo_en", Integer, nullable=False),
+    Column("ultimo", Float, nullable=False),
+    Column("integral", Float, nullable=False),
+    Column("cubierto", Integer, nullable=False),
+    Column("partes", LargeBinary),  # of an hour: its five minutes (app.domain.partes)
+    sqlite_with_rowid=False,
+)
+
 mensaje_rechazado = Table(
     "mensaje_rechazado",
     metadata,

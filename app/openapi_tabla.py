@@ -29,6 +29,7 @@ from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_dispositivos import ESQUEMAS_DISPOSITIVOS, OPERACIONES_DISPOSITIVOS
 from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
+from app.openapi_historial import EN_INSTANTE, ESQUEMAS_HISTORIAL, INSTANTE, OPERACIONES_HISTORIAL
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
     CAMPOS_CONTROL,
@@ -75,6 +76,8 @@ _CLAIM = {
     "configuracion": {"intervalo_envio": 10},
 }
 _DEVICES = {"type": "array", "items": ref("Dispositivo")}
+_DEVICES_NOW_OR_THEN = {"type": "array", "items": {"oneOf": [ref("Dispositivo"), ref("EnInstante")]}}
+_DEVICE_NOW_OR_THEN = {"oneOf": [ref("Dispositivo"), ref("EnInstante")]}
 _ETAG = "La cabecera `ETag` lleva la versión del dispositivo."
 _SWITCHED_OFF = {"modo": "manual", "encendido": False, "intervalo_envio": 10}
 _DEVICE_OFF = {**_DEVICE, "estado": "inactivo", "configuracion": _SWITCHED_OFF, "version": 8}
@@ -86,8 +89,8 @@ OPERACIONES: tuple[Operacion, ...] = (
         "listar",
         "Dispositivos",
         "Todos los dispositivos",
-        "Una lista, por orden de `id`. Los filtros se pueden combinar; sin ellos vienen todos.",
-        (Respuesta(200, "Los dispositivos.", _DEVICES, ejemplo=[_DEVICE]),),
+        f"Una lista, por orden de `id`. Los filtros se pueden combinar; sin ellos vienen todos. {EN_INSTANTE}",
+        (Respuesta(200, "Los dispositivos.", _DEVICES_NOW_OR_THEN, ejemplo=[_DEVICE]),),
         (
             _RECLAMADO,
             Parametro("tipo", "query", "Solo los de este tipo.", TEXT),
@@ -103,6 +106,7 @@ OPERACIONES: tuple[Operacion, ...] = (
             Parametro("deriva", "query", "Solo los que no están como se pidió, o solo los que sí.", TRUE_FALSE),
             CONECTIVIDAD,
             *LUGAR,
+            INSTANTE,
             Parametro("q", "query", "Texto que se busca en serie, nombre, modelo y descripción.", TEXT),
         ),
         errores=(422,),
@@ -152,10 +156,10 @@ OPERACIONES: tuple[Operacion, ...] = (
         "obtener",
         "Dispositivos",
         "Un dispositivo",
-        f"{_ETAG} Con `If-None-Match` se ahorra el cuerpo.",
-        (Respuesta(200, "El dispositivo.", ref("Dispositivo"), ejemplo=_DEVICE), Respuesta(304, "No ha cambiado.")),
-        (ID, Parametro("If-None-Match", "header", "Versión que ya se tiene.", {"type": "string"})),
-        errores=(404,),
+        f"{_ETAG} Con `If-None-Match` se ahorra el cuerpo. {EN_INSTANTE}",
+        (Respuesta(200, "El dispositivo.", _DEVICE_NOW_OR_THEN, ejemplo=_DEVICE), Respuesta(304, "No ha cambiado.")),
+        (ID, INSTANTE, Parametro("If-None-Match", "header", "Versión que ya se tiene.", {"type": "string"})),
+        errores=(404, 422),
     ),
     Operacion(
         "PUT",
@@ -180,17 +184,6 @@ OPERACIONES: tuple[Operacion, ...] = (
         cuerpo=CuerpoCambios,
         ejemplo={"configuracion": {"modo": "manual", "encendido": False}},
         errores=(400, 404, 412, 413, 415, 422, 503, 507),
-    ),
-    Operacion(
-        "GET",
-        "/dispositivos/{id}/logs",
-        "logs",
-        "Dispositivos",
-        "Historial de un dispositivo",
-        "Lo que dijo, lo más nuevo primero. Más allá del final, `data` viene vacía.",
-        (Respuesta(200, "Una página.", ref("PaginaLogs")),),
-        (ID, PAGE, PER_PAGE),
-        errores=(404, 422),
     ),
     Operacion(
         "GET",
@@ -234,6 +227,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_CREDENCIALES,
     *OPERACIONES_ENTRADAS,
     *OPERACIONES_ORDENES,
+    *OPERACIONES_HISTORIAL,
     *OPERACIONES_HORARIO,
     *OPERACIONES_ESCENAS,
     *OPERACIONES_REGLAS,
@@ -341,14 +335,6 @@ _DEVICE_FIELDS: dict[str, Any] = {
     "visto_en": {"type": ["string", "null"], "format": "date-time"},
     **CAMPOS_CONTROL,
 }
-_LOG = objeto(
-    {
-        "estado": {"type": ["string", "null"]},
-        "parametros": FREE,
-        "timestamp": {"type": ["string", "null"]},
-        "causa": FREE,
-    }
-)
 _REJECTED = objeto(
     {"id": INT, "timestamp": STAMP, "topic": STR, "motivo": STR, "detalle": STR, "payload": STR, "bytes": INT}
 )
@@ -372,7 +358,6 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
         ]
     },
     "Hecho": {**objeto({"mensaje": STR, "id": INT, "avisos": AVISOS_HORARIO}), "required": ["mensaje", "id"]},
-    "PaginaLogs": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": _LOG}}),
     "PaginaRechazados": objeto({**PAGE_FIELDS, "data": {"type": "array", "items": _REJECTED}}),
     "Salud": objeto(
         {
@@ -392,6 +377,12 @@ ESQUEMAS: dict[str, dict[str, Any]] = {
 }
 ESQUEMAS["Problema"]["properties"]["errores"] = {"type": "array", "items": objeto({"campo": STR, "mensaje": STR})}
 ESQUEMAS |= (
-    ESQUEMAS_DISPOSITIVOS | ESQUEMAS_ORDENES | ESQUEMAS_ESCENAS | ESQUEMAS_REGLAS | ESQUEMAS_AVISOS | ESQUEMAS_HORARIO
+    ESQUEMAS_DISPOSITIVOS
+    | ESQUEMAS_ORDENES
+    | ESQUEMAS_ESCENAS
+    | ESQUEMAS_REGLAS
+    | ESQUEMAS_AVISOS
+    | ESQUEMAS_HISTORIAL
+    | ESQUEMAS_HORARIO
 )
 ESQUEMAS |= ESQUEMAS_CUENTAS | ESQUEMAS_ENTRADAS | ESQUEMAS_CREDENCIALES

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app import casa, dispositivos, historial, ordenes
+from app import bloques, casa, dispositivos, historial, ordenes
 from app.anulacion import guiado
 from app.domain.causa import recortada
 from app.domain.dispositivo import Dispositivo, load_object
@@ -70,7 +70,7 @@ def _row(conn: Connection, device: Dispositivo) -> FilaLog | None:
         row = _change(historial.escritas_en(conn, device.id, device.estado_en), device.estado, whole=True)
         if row is not None:
             return row
-    rows = historial.pagina(conn, device.id, page=1, per_page=ROWS).data
+    rows = bloques.desde_cursor(conn, device.id, None, per_page=ROWS)[0]
     # A run of rows may begin before the state did: a device says what it likes while a wish rules.
     then = [r for r in rows if r.timestamp == device.estado_en]
     return _change(then, device.estado, whole=True) or _change(rows, device.estado, whole=len(rows) < ROWS)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
+from pydantic_core import to_json
 
-from app import dispositivos, historial, horarios, ordenes, vigencia
+from app import casa, dispositivos, horarios, instante, ordenes, vigencia
 from app.consultas import parse_esperar, parse_estado_orden, parse_filtro_lista, parse_pagina, parse_stream
+from app.consultas_historial import parse_instante
 from app.cuerpo import read_json_object
-from app.domain.causa import recortada
-from app.domain.dispositivo import dump_object, load_object
+from app.domain.dispositivo import dump_object
 from app.domain.errors import VersionConflict
 from app.domain.porque import IDIOMAS
 from app.domain.valores import COTAS, Cotas
@@ -52,7 +53,6 @@ def blueprint(services: Services) -> Blueprint:
         ("GET", "/dispositivos/no-reclamados", routes.no_reclamados),
         ("GET", "/dispositivos/<device_id:device_id>", routes.obtener),
         ("PUT", "/dispositivos/<device_id:device_id>", routes.actualizar),
-        ("GET", "/dispositivos/<device_id:device_id>/logs", routes.logs),
         ("GET", "/dispositivos/<device_id:device_id>/ordenes", routes.ordenes),
         ("GET", "/dispositivos/<device_id:device_id>/porque", routes.porque),
         ("GET", "/stream/dispositivos", routes.stream),
@@ -73,6 +73,9 @@ class _Routes:
     def listar(self) -> Response:
         filtro = replace(parse_filtro_lista(request.args), alcance=identity_of(request).alcance)
         with self._db.reader() as conn:
+            if "instante" in request.args:
+                then = parse_instante(request.args, casa.zona(conn, self._db.casa))
+                return json_response(to_json(instante.lista(conn, filtro, then)).decode())
             return _array(dispositivos.listar(conn, filtro))
 
     def no_reclamados(self) -> Response:
@@ -82,22 +85,13 @@ class _Routes:
     def obtener(self, device_id: int) -> Response:
         with self._db.reader() as conn:
             found = dispositivos.obtener(conn, device_id)
+            if "instante" in request.args:
+                then = parse_instante(request.args, casa.zona(conn, self._db.casa))
+                parte = identity_of(request).alcance is not None
+                return json_response(dump_object(instante.en_instante(conn, [found], then, parte=parte)[0]))
         if request.headers.get("If-None-Match") and request.if_none_match.contains_weak(str(found.version)):
             return tagged(Response(status=304), found)
         return tagged(json_response(device_json(found)), found)
-
-    def logs(self, device_id: int) -> Response:
-        page, per_page = parse_pagina(request.args)
-        with self._db.reader() as conn:
-            dispositivos.obtener(conn, device_id)
-            pagina = historial.pagina(conn, device_id, page=page, per_page=per_page)
-        return paged(
-            pagina,
-            lambda row: (
-                f'{{"estado":{_text(row.estado)},"parametros":{row.parametros_json},"timestamp":{_text(row.timestamp)},'
-                f'"causa":{_cause_json(row.causa_json)}}}'
-            ),
-        )
 
     def ordenes(self, device_id: int) -> Response:
         page, per_page = parse_pagina(request.args)
@@ -217,12 +211,3 @@ def matching_version(version: int) -> int | None:
     if not tags.star_tag and not tags.is_strong(str(version)):
         raise VersionConflict(version)
     return None if tags.star_tag else version
-
-
-def _cause_json(text: str) -> str:
-    """A cause, as the caller may know it."""
-    return text if identity_of(request).alcance is None else dump_object(recortada(load_object(text)))
-
-
-def _text(value: str | None) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -47,6 +47,7 @@ from app.mqtt_client import MqttClient
 from app.pases import Pases
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
+from app.resumidor import Resumidor
 from app.secretos import new_token
 from app.server import Server, max_connections
 from app.servicios import Services
@@ -136,6 +137,7 @@ class Runtime:
         self.motor = Motor(self.db, clock)
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings))
+        self.resumidor = Resumidor(self.db, clock)
         self.esperas = Esperas()
         for part in (self.programador, self.vigia, self.motor, self.limpieza, self.esperas):
             self._bus.subscribe(part.on_events)
@@ -183,6 +185,7 @@ class Runtime:
         self.motor.start()
         self.guardian.start()
         self.limpieza.start()
+        self.resumidor.start()
         self.https.start()
         for door in self.mensajeros:
             door.start()
@@ -259,6 +262,7 @@ class Runtime:
             "conectividad": {"viva": self.vigia.alive(), **self.vigia.stats()},
             **{each.nombre: each.stats() for each in self.mensajeros},
             "limpieza": self.limpieza.stats(),
+            "historial": self.resumidor.stats(),
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
@@ -317,6 +321,7 @@ class Runtime:
         pool.apply(self.motor.stop)
         pool.apply(self.guardian.stop)
         pool.apply(self.limpieza.stop)
+        pool.apply(self.resumidor.stop)
         pool.apply(self.https.stop)
         for door in self.mensajeros:
             pool.apply(door.stop)

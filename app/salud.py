@@ -142,6 +142,14 @@ def _cleaning(parte: Parte) -> Juicio:
     return Juicio("bien", "al día")
 
 
+def _history(parte: Parte) -> Juicio:
+    if not parte.get("vivo", True):
+        return Juicio("degradado", "el hilo que resume el historial no está vivo")
+    if parte.get("fallo"):
+        return Juicio("degradado", str(parte["fallo"]))
+    return Juicio("bien", f"{parte.get('pendientes', 0)} filas por resumir")
+
+
 def _door(parte: Parte) -> Juicio:
     if not parte.get("viva", True):
         return Juicio("mal", "el hilo que lleva los avisos no está vivo")
@@ -176,6 +184,7 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "horarios": _schedules,  # vivo, sin_hora: bool, fallo: str | None, guiados: int
     "reglas": _rules,  # vivo: bool, fallo: str | None, activas: int
     "limpieza": _cleaning,  # viva: bool, fallo: str | None
+    "historial": _history,  # vivo: bool, fallo: str | None, pendientes: int
     "webhook": _door,  # viva: bool, fallo: str | None, por_enviar, enviados: int
     "apprise": _door,
     "flujos": _streams,  # lectores: int

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import accesos, fanout, ingest, kill, latency, ordenes, rest, schedules, startup
+from bench import accesos, fanout, history, ingest, kill, latency, ordenes, rest, schedules, startup
 from bench.children import ROOT, BenchError, program, sweep
 from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
@@ -27,6 +27,7 @@ CASES: dict[str, Callable[[Context], None]] = {
     "arranque": startup.run,
     "muertes": kill.run,
     "horario": schedules.run,
+    "historial": history.run,
     "ordenes": ordenes.run,
     "accesos": accesos.run,
 }
@@ -39,6 +40,7 @@ ALIASES = {
     "start": "arranque",
     "kill": "muertes",
     "schedule": "horario",
+    "history": "historial",
     "orders": "ordenes",
 }
 
@@ -73,6 +75,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--sin-app-sencilla", action="store_true", help="sin la aplicación sencilla")
     parser.add_argument("--muertes", type=int, metavar="N", help="cuántas veces se mata el proceso (20)")
     parser.add_argument("--semilla", type=int, default=1, help="para las pausas al azar entre muertes")
+    parser.add_argument("--filas", type=int, metavar="N", help="filas del historial (1.000.000; con --rapido, 200.000)")
     parser.add_argument("--carpeta", help="dónde poner las bases de datos temporales")
     parser.add_argument(
         "--calma",
@@ -99,6 +102,7 @@ def make_options(args: argparse.Namespace) -> Options:
         rounds=1 if quick else 3,
         kills=args.muertes or (3 if quick else 20),
         calm=args.calma,
+        rows=args.filas or (200_000 if quick else 1_000_000),
     )
 
 

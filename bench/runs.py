@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """seconds: length of one measurement. ours/plain: measure them? folder: where the databases go."""
+    """seconds: length of one measurement. ours/plain: measure them? folder: where the databases go. rows: of the log of
+    `historial`."""
 
     seconds: float = 8.0
     quick: bool = False
@@ -27,6 +28,7 @@ class Options:
     rounds: int = 3
     kills: int = 20
     calm: float = 0.0
+    rows: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

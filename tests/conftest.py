@@ -23,6 +23,8 @@ from tests.support.http import Http
 from tests.support.mqtt import Cliente
 from tests.support.procesos import children_of, wait_until
 
+pytest_plugins = ["tests.support.paralelo"]
+
 HERE = Path(__file__).parent
 BLACK_BOX = ("contract", "hostile", "e2e", "migrations")
 TEST_SECONDS = 60

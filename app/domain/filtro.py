@@ -37,3 +37,12 @@ class FiltroLista:
     habitacion: int | None = None
     grupo: int | None = None
     alcance: Alcance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FiltroLog:
+    """Filter of a log: from ``desde`` to before ``hasta``, both as the log's rows say their time (naive UTC text)."""
+
+    desde: str | None = None
+    hasta: str | None = None
+    estado: str | None = None

@@ -68,7 +68,13 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     ("POST", "/dispositivos/reclamar"): ARREGLAR,
     ("GET", "/dispositivos/{id}"): VER_UNO,
     ("PUT", "/dispositivos/{id}"): CONTROLAR_UNO,
+    ("DELETE", "/dispositivos/{id}"): ADMINISTRAR,
+    ("GET", "/dispositivos/{id}/reclamacion"): VER_UNO,
+    ("POST", "/dispositivos/{id}/liberar"): ARREGLAR_UNO,
+    ("POST", "/dispositivos/{id}/transferir"): ARREGLAR_UNO,
     ("GET", "/dispositivos/{id}/logs"): VER_UNO,
+    ("GET", "/dispositivos/{id}/historial"): VER_UNO,
+    ("GET", "/historial"): VER,
     ("GET", "/dispositivos/{id}/ordenes"): VER_UNO,
     ("GET", "/dispositivos/{id}/porque"): VER_UNO,
     ("GET", "/dispositivos/{id}/horario/previa"): VER_UNO,
@@ -80,6 +86,9 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     ("POST", "/dispositivos/{id}/credencial"): GESTIONAR_UNO,
     ("DELETE", "/dispositivos/{id}/credencial"): GESTIONAR_UNO,
     ("GET", "/credenciales"): ADMINISTRAR,
+    ("GET", "/ignorados"): ARREGLAR,
+    ("POST", "/ignorados"): ADMINISTRAR,
+    ("DELETE", "/ignorados/{id}"): ADMINISTRAR,
     # Live.
     ("GET", "/stream/dispositivos"): VER,
     ("POST", "/entradas"): VER,
@@ -99,6 +108,7 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     ("POST", "/avisos/{id}/resuelto"): CONTROLAR,
     # The program. Rejected messages hold what any device, also of nobody, said.
     ("GET", "/mensajes/rechazados"): ARREGLAR,
+    ("GET", "/auditoria"): ADMINISTRAR,
     ("GET", "/salud"): VER_TODO,
     ("GET", "/salud/viva"): LIBRE,
     ("GET", "/salud/lista"): LIBRE,
@@ -121,6 +131,10 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     ("PUT", "/usuarios/{id}"): ADMINISTRAR,
     ("DELETE", "/usuarios/{id}"): ADMINISTRAR,
     ("PUT", "/usuarios/{id}/clave"): ADMINISTRAR,
+    # Whoever is to trust the house's authority does not trust it yet.
+    ("GET", "/autoridad"): LIBRE,
+    ("GET", "/autoridad/ca.crt"): LIBRE,
+    ("GET", "/autoridad/ca.mobileconfig"): LIBRE,
     # Nothing of the house is in these: how to speak to the program is no secret, and says how to sign in.
     ("GET", "/openapi.json"): LIBRE,
     ("GET", "/docs"): LIBRE,

@@ -24,15 +24,15 @@ from app.models import metadata
 
 log = logging.getLogger(__name__)
 
-HEAD = "0004"
-KNOWN = ("0001", "0002", "0003", "0004")
+HEAD = "0005"
+KNOWN = ("0001", "0002", "0003", "0004", "0005")
 MARKER = "instalada"
 KEPT_BACKUPS = 2
 CHECKED_BYTES = 32 << 20
 """A database up to this size is checked whole at each start (0.1 s here); a bigger one by ``./iot doctor`` only."""
 READ_TRIES = 10
 """A disk that fails to give a page now and then is no damaged database: the check is tried this often."""
-_FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rechazados', 0)"
+_FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rechazados', 0), ('historial_hasta', 0)"
 
 
 class DatabaseFault(Exception):

@@ -25,6 +25,7 @@ def operations(document):
     return [result.ok() for result in document.get_all_operations()]
 
 
+@pytest.mark.slow
 def test_random_requests_get_documented_answers(document):
     """No 5xx, no HTML where JSON is promised, no status, media type or body that the document does not name."""
     tried = 0

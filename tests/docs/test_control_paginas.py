@@ -32,7 +32,7 @@ from tests.support.mqtt import own_topic
 from tests.support.procesos import require, wait_until
 
 NAMES = control_pages()
-RUN = ("control-escenas.md", "control-ordenes.md", "control-reglas.md", "control-vida.md")
+RUN = ("control-escenas.md", "control-ordenes.md", "control-reglas.md", "control-vida.md", "historial.md")
 """Those whose blocks are run here; the bodies of control-horarios.md are tried in test_control_horarios.py."""
 
 

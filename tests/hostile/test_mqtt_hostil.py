@@ -167,6 +167,7 @@ def test_the_rejected_list_is_bounded(own_parts):
 
 
 # --- floods -----------------------------------------------------------------------------------------------------------
+@pytest.mark.solo
 def test_a_rogue_device_is_limited_and_disturbs_nobody(backend, mqtt, own_parts, serials):
     """Thousands of messages from one device: about rate x time + burst are stored; another one's p99 < 250 ms."""
     rogue, good = serials(), serials()

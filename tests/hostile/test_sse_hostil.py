@@ -19,6 +19,7 @@ def settings():
     return {"INGEST_DEVICE_RATE": 0, "SSE_SEND_TIMEOUT_S": 3, "SSE_PING_S": 1}
 
 
+@pytest.mark.solo
 def test_never_reading_readers_disturb_nobody(backend, mqtt, serials):
     """Thirty frozen readers; the live one gets every event promptly, PUT answers, memory stays bounded."""
     many = [serials() for _ in range(50)]

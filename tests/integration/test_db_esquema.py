@@ -49,7 +49,8 @@ def test_a_new_database_and_a_migrated_one_have_the_same_schema(tmp_path):
 def test_a_new_database_has_its_first_values(tmp_path):
     migrate(tmp_path / "iot.db", BEGINNING)
     with closing(connect(tmp_path / "iot.db", read_only=True)) as conn:
-        assert dict(conn.execute("SELECT clave, valor FROM casa").fetchall()) == {"secuencia": 0, "rechazados": 0}
+        first = {"secuencia": 0, "rechazados": 0, "historial_hasta": 0}
+        assert dict(conn.execute("SELECT clave, valor FROM casa").fetchall()) == first
         assert conn.execute("SELECT version_num FROM alembic_version").fetchone() == (HEAD,)
     assert migrate(tmp_path / "iot.db", BEGINNING) is False
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import rechazos
+from app.bloques import pagina
 from app.db import bulk_insert
 from app.domain.causa import Causa
-from app.historial import append_logs, pagina
+from app.historial import append_logs
 from app.models import dispositivo, estado_log, row_of
 from app.rechazos import NuevoRechazo
 from tests.support.nucleo import House, a_device
@@ -155,4 +156,4 @@ def test_a_long_reason_is_cut(bin_):
     assert len(row.detalle) <= 300
     assert len(row.topic) <= 256
     assert len(row.payload) <= 512
-    assert bin_.db.size() < 200_000
+    assert bin_.db.size() < 250_000

@@ -159,6 +159,7 @@ def test_a_device_that_dies(mosquitto: Mosquitto) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.solo
 def test_the_proof_takes_milliseconds(own_parts: Any) -> None:
     """Configuration to report over the broker, beside 500 reports a second: the device's part of p99 < 50 ms.
 

@@ -128,6 +128,7 @@ def test_an_original_that_was_killed_in_a_transaction(house, original):
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.slow
 def test_killed_in_the_middle_it_resumes(own_parts, tmp_path):
     """Killed at one write after another of the migration: each time the next start goes on, and nothing is lost."""
     strace = require("strace")

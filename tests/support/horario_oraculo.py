@@ -8,6 +8,7 @@ are taken from app/domain/sol.py, which has its own tests.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,15 @@ from app.domain.sol import amanecer_atardecer
 NAMES = ["lunes", "martes", "miercoles", "jueves", "viernes", "sabado", "domingo"]
 BACK_DAYS, SPAN_DAYS = 20, 3
 MINUTE = timedelta(minutes=1)
+
+
+@lru_cache(maxsize=8)
+def first_seen(zona: ZoneInfo, start: int) -> dict[datetime, int]:
+    """Wall-clock time -> the first of the minutes from ``start`` on at which clocks show it."""
+    found: dict[datetime, int] = {}
+    for minute in range(start, start + (BACK_DAYS + SPAN_DAYS + 4) * 1440):
+        found.setdefault(datetime.fromtimestamp(minute * 60, zona).replace(tzinfo=None), minute)
+    return found
 
 
 class Oracle:
@@ -27,10 +37,7 @@ class Oracle:
         self.conf, self.zona, self.lugar, self.festivos = configuracion, ZoneInfo(zona), lugar, festivos
         noon = datetime(day.year, day.month, day.day, tzinfo=UTC)
         start = int((noon - timedelta(days=BACK_DAYS)).timestamp()) // 60
-        self.first: dict[datetime, int] = {}
-        for minute in range(start, start + (BACK_DAYS + SPAN_DAYS + 4) * 1440):
-            wall = datetime.fromtimestamp(minute * 60, self.zona).replace(tzinfo=None)
-            self.first.setdefault(wall, minute)
+        self.first = first_seen(self.zona, start)
         self.dates = [day + timedelta(days=k) for k in range(2 - BACK_DAYS, SPAN_DAYS + 2)]
         self.rulers = {d: self.ruler(d) for d in self.dates}
         self.midnights = {d: self.instant(d, "00:00") for d in self.dates if d >= day - timedelta(days=3)}
@@ -71,7 +78,9 @@ class Oracle:
     def as_sunday(self) -> Any:
         week = self.conf["horarios"]
         if isinstance(week, list):
-            return [{**w, "dias": ["todos"]} for w in week if not w.get("dias") or "domingo" in w["dias"]]
+            return [
+                {**w, "dias": ["todos"]} for w in week if not w.get("dias") or {"domingo", "todos"} & set(w["dias"])
+            ]
         return {"diario": [e for name, entries in week.items() if name in ("domingo", "diario") for e in entries]}
 
     def windows_of(self, day: date) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+PORT_SHARES = 8
 
 
 def require(program: str) -> str:
@@ -35,10 +37,11 @@ def missing(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 free a moment ago and below the ephemeral range, so that no client takes it."""
-    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for _ in range(200):
-        port = 12_000 + int.from_bytes(os.urandom(2), "big") % max(1000, low - 12_500)
+    """A TCP port of 127.0.0.1 free a moment ago and below the ephemeral range, so that no client takes it.
+
+    None is given twice, also not by another worker: what is to listen there may start much later.
+    """
+    for port in itertools.islice(_ports, 200):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -47,6 +50,19 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("no free port")
+
+
+def _own_ports() -> Iterator[int]:
+    """This process's share of the ports, round and round, from somewhere in it."""
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    share = max(1000, low - 12_500) // PORT_SHARES
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 12_000 + worker % PORT_SHARES * share
+    begin = int.from_bytes(os.urandom(2), "big") % share
+    return itertools.cycle([*range(first + begin, first + share), *range(first, first + begin)])
+
+
+_ports = _own_ports()
 
 
 def wait_until(condition: Callable[[], T], timeout: float = 10.0, what: str = "", every: float = 0.02) -> T:
