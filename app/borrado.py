@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app import avisos, dispositivos, escenas, grupos, propiedad, reglas
+from app import alcance, avisos, credenciales, dispositivos, escenas, grupos, propiedad, reglas
 from app.auditoria import apuntar
 from app.db import UnitOfWork, raw
 from app.domain.dispositivo import Dispositivo
@@ -35,7 +35,8 @@ class Rastro:
 
 
 def borrar(uow: UnitOfWork, device_id: int) -> Rastro:
-    """Delete a device for somebody who asks: with its history, its owner and its code, as a family expects.
+    """Delete a device for somebody who asks: with its history, its owner, its code and its broker user, as a
+    family expects.
 
     The rows of its history go afterwards, in slices; nobody can read them any more.
 
@@ -45,6 +46,7 @@ def borrar(uow: UnitOfWork, device_id: int) -> Rastro:
     found = dispositivos.obtener(uow.conn, device_id)
     rastro = retirar(uow, found)
     propiedad.olvidar_codigo(uow, found.serial_number)
+    credenciales.olvidar(uow, found.serial_number)
     apuntar(uow, BORRADO, found.serial_number, detalle={"id": found.id, "nombre": found.nombre, **rastro.as_object()})
     return rastro
 
@@ -54,6 +56,7 @@ def retirar(uow: UnitOfWork, device: Dispositivo) -> Rastro:
     propiedad.olvidar(uow, device, "el dispositivo se borró")
     rastro = _unname(uow, device) if _is_named(uow, device.id) else Rastro()
     avisos.olvidar_dispositivo(uow, device.id)
+    alcance.olvidar(uow, dispositivo=device.id)
     dispositivos.quitar(uow, device)
     return rastro
 

@@ -23,6 +23,9 @@ BUSY_TRIES, BUSY_PAUSE_S = 20, 0.25
 """How long a command waits for a program that is just starting, or for another command that has the folder."""
 
 
+SILENT = "el programa está en marcha pero no contesta; vea ./iot doctor"
+
+
 class OrderFailed(Exception):
     """What was asked was refused; the message says why, in Spanish."""
 
@@ -54,12 +57,18 @@ def house(settings: Settings) -> Iterator[Puerta]:
                 yield door
                 return
         except InstanceBusyError:
-            found = control.read(settings.instance_path)
-            if found is not None and (over := PorHttp(found)).answers():
+            over = running(settings)
+            if over is not None:
                 yield over
                 return
         clock.sleep(BUSY_PAUSE_S)
-    raise OrderFailed("el programa está en marcha pero no contesta; vea ./iot doctor")
+    raise OrderFailed(SILENT)
+
+
+def running(settings: Settings) -> PorHttp | None:
+    """The program that has the folder now, if it answers."""
+    found = control.read(settings.instance_path)
+    return over if found is not None and (over := PorHttp(found)).answers() else None
 
 
 class PorHttp:
@@ -71,43 +80,48 @@ class PorHttp:
     def answers(self) -> bool:
         """Whether it is there and takes our credential: after a kill the file is an older run's."""
         try:
-            found: dict[str, Any] = self._ask("GET", "/sesion")
+            found: dict[str, Any] = self.ask("GET", "/sesion")
             return bool(found["quien"] == "consola")
         except (OrderFailed, KeyError, TypeError):
             return False
 
     def usuarios(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("GET", "/usuarios")
+        found: list[dict[str, Any]] = self.ask("GET", "/usuarios")
         return found
 
     def crear_usuario(self, nombre: str, clave: str, rol: str) -> dict[str, Any]:
-        made: dict[str, Any] = self._ask("POST", "/usuarios", {"nombre": nombre, "clave": clave, "rol": rol})
+        made: dict[str, Any] = self.ask("POST", "/usuarios", {"nombre": nombre, "clave": clave, "rol": rol})
         return made
 
     def cambiar_usuario(self, usuario_id: int, cambio: dict[str, Any]) -> dict[str, Any]:
-        made: dict[str, Any] = self._ask("PUT", f"/usuarios/{usuario_id}", cambio)
+        made: dict[str, Any] = self.ask("PUT", f"/usuarios/{usuario_id}", cambio)
         return made
 
     def poner_clave(self, usuario_id: int, clave: str) -> None:
-        self._ask("PUT", f"/usuarios/{usuario_id}/clave", {"nueva": clave})
+        self.ask("PUT", f"/usuarios/{usuario_id}/clave", {"nueva": clave})
 
     def borrar_usuario(self, usuario_id: int) -> None:
-        self._ask("DELETE", f"/usuarios/{usuario_id}")
+        self.ask("DELETE", f"/usuarios/{usuario_id}")
 
     def tokens(self, usuario: str | None) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("GET", f"/tokens?usuario={quote(usuario)}" if usuario else "/tokens")
+        found: list[dict[str, Any]] = self.ask("GET", f"/tokens?usuario={quote(usuario)}" if usuario else "/tokens")
         return found
 
     def crear_token(self, usuario: str, nombre: str, ambito: str, expira_en: datetime | None) -> dict[str, Any]:
         end = {} if expira_en is None else {"expira_en": expira_en.isoformat()}
         sent = {"usuario": usuario, "nombre": nombre, "ambito": ambito, **end}
-        made: dict[str, Any] = self._ask("POST", "/tokens", sent)
+        made: dict[str, Any] = self.ask("POST", "/tokens", sent)
         return made
 
     def revocar_token(self, token_id: int) -> None:
-        self._ask("DELETE", f"/tokens/{token_id}")
+        self.ask("DELETE", f"/tokens/{token_id}")
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON that it answers.
+
+        Raises:
+            OrderFailed: it refuses, or does not answer.
+        """
         url = urlsplit(self._control.url)
         headers = {"Authorization": f"Bearer {self._control.token}"}
         data = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.clock import Clock
     from app.db import Database
 
-CONSOLA = Causa("consola", quien="consola")
+CONSOLA = Causa("sistema", quien="consola")
 
 
 class Directa:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,8 +10,8 @@ from urllib.parse import quote
 from app import credenciales, secretos
 from app.broker_acl import acl_text, password_hash, password_text
 from app.cerrojo import InstanceBusyError, only_one
+from app.cli_casa import SILENT, OrderFailed, running
 from app.clock import Clock
-from app.config_net import is_any
 from app.db import Database
 from app.domain.causa import Causa
 from app.domain.errors import DatosInvalidos, DomainError
@@ -27,13 +26,8 @@ if TYPE_CHECKING:
     from app.db import UnitOfWork
 
 _T = TypeVar("_T")
-_TIMEOUT_S = 5.0
 _CONSOLE = Causa("sistema", quien="consola")
 _PLACE = "/etc/mosquitto"
-
-
-class _NoSePuede(Exception):
-    """It was not done; the message (Spanish) says why and what to do."""
 
 
 def credencial(settings: Settings, serial: str) -> int:
@@ -62,7 +56,7 @@ def _explained(action: Callable[[], None]) -> int:
     except DatosInvalidos as error:
         print("; ".join(f"{e.campo}: {e.mensaje}" for e in error.errores) or error.mensaje, file=sys.stderr)
         return 1
-    except (_NoSePuede, DomainError, DatabaseFault) as error:
+    except (OrderFailed, DomainError, DatabaseFault) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -130,7 +124,7 @@ def _database(settings: Settings, clock: Clock) -> Database:
 
 def _demand_database(settings: Settings) -> None:
     if not settings.database_path.is_file():
-        raise _NoSePuede(f"Todavía no hay base de datos en {settings.database_path}: arranque primero con ./iot")
+        raise OrderFailed(f"Todavía no hay base de datos en {settings.database_path}: arranque primero con ./iot")
 
 
 def _id_of(settings: Settings, serial: str) -> int:
@@ -138,36 +132,18 @@ def _id_of(settings: Settings, serial: str) -> int:
     for device in found:
         if device["serial_number"] == serial:
             return int(device["id"])
-    raise _NoSePuede(
+    raise OrderFailed(
         f"El programa está en marcha y todavía no ha oído a {serial}. Añádalo antes (POST /dispositivos), o pare el "
         "programa y repita la orden"
     )
 
 
 def _ask(settings: Settings, method: str, path: str) -> Any:
-    """What the running program answers over loopback."""
-    host = "127.0.0.1" if is_any(settings.backend_host) else settings.backend_host
-    connection = http.client.HTTPConnection(host, settings.backend_port, timeout=_TIMEOUT_S)
-    try:
-        connection.request(method, path)
-        response = connection.getresponse()
-        status, text = response.status, response.read(16 << 20)
-    except (OSError, http.client.HTTPException) as error:
-        raise _NoSePuede(
-            f"El programa está en marcha y no contesta en {host}:{settings.backend_port} ({error}). Párelo y repita"
-        ) from None
-    finally:
-        connection.close()
-    try:
-        answer = json.loads(text) if text else None
-    except ValueError:
-        answer = None
-    if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-        raise _NoSePuede("El programa está en marcha y no deja entrar a esta orden. Párelo y repítala")
-    if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
-        told = answer.get("error") if isinstance(answer, dict) else None
-        raise _NoSePuede(str(told or f"El programa contestó {status}"))
-    return answer
+    """What the running program answers."""
+    over = running(settings)
+    if over is None:
+        raise OrderFailed(SILENT)
+    return over.ask(method, path)
 
 
 def _acl(settings: Settings, *, anonymous: bool) -> None:

@@ -61,11 +61,18 @@ def revocar(uow: UnitOfWork, serial: str) -> None:
     Raises:
         RecursoNotFound: it has none.
     """
-    if not _has(uow.conn, serial):
+    if not olvidar(uow, serial):
         raise RecursoNotFound("Ese dispositivo no tiene credencial")
+
+
+def olvidar(uow: UnitOfWork, serial: str) -> bool:
+    """:func:`revocar` whatever it has; whether it had one."""
+    if not _has(uow.conn, serial):
+        return False
     raw(uow.conn).execute("DELETE FROM credencial WHERE serial_number = ?", (serial,))
     uow.credenciales.append(CredencialCambiada(serial, None))
     apuntar(uow, "credencial_revocada", serial)
+    return True
 
 
 def listar(conn: Connection) -> list[Credencial]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import gevent
 
-from app import __version__, control, create_app, dispositivos
+from app import __version__, control, create_app, dispositivos, runtime_demo
 from app import runtime_ajustes as ajustes
 from app.autenticador import Autenticador
 from app.avisos import cerrar_puertas
@@ -61,8 +61,6 @@ log = logging.getLogger(__name__)
 SWITCH_S = 0.0005
 """A thread that computes lets the others on after this long; Python's own 5 ms is ten streams' worth of latency."""
 BROKER_RETRY_S = 10.0
-DEMO_STOP_S = 2.0
-DEMO = "import sys; from simulator.cli import demo_main; sys.exit(demo_main(sys.argv[1:]))"
 
 
 class StartError(Exception):
@@ -288,7 +286,7 @@ class Runtime:
         if not told:
             banner(self._info())
         if demo and not self.broker.info.pide_usuario:
-            self._demo = _start_demo(self.settings, self.broker.info)
+            self._demo = runtime_demo.start(self.settings, self.broker.info)
         elif demo:
             log.warning("sin casa de demostración: sus dispositivos no tienen usuario, y el broker pide uno a todos")
 
@@ -332,7 +330,7 @@ class Runtime:
         if self.broker is not None:
             pool.apply(self.broker.stop)
         if self._demo is not None:
-            pool.apply(_wait_or_kill, (self._demo,))
+            pool.apply(runtime_demo.wait_or_kill, (self._demo,))
 
     def _devices_heard(self) -> bool:
         """Whether what devices say reaches the database now; while it does not, silence means nothing."""
@@ -394,14 +392,6 @@ class Runtime:
         )
 
 
-def _wait_or_kill(child: subprocess.Popen[bytes]) -> None:
-    try:
-        child.wait(DEMO_STOP_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
 def _port_taken(s: Settings, error: OSError) -> str:
     return (
         f"el puerto {s.backend_port} (o el {s.https_port} de HTTPS, si está activo) no está libre, o la dirección "
@@ -412,13 +402,3 @@ def _port_taken(s: Settings, error: OSError) -> str:
 
 def _local_host(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "", "::") else f"[{host}]" if ":" in host else host
-
-
-def _start_demo(s: Settings, broker: BrokerInfo) -> subprocess.Popen[bytes]:
-    """The demo house in a process of its own; it ends by itself when this one is gone."""
-    args = ["--broker", f"{broker.host}:{broker.port}", "--backend", f"http://127.0.0.1:{s.backend_port}", "--reclamar"]
-    if s.mqtt_tls_enabled and s.mqtt_tls_ca:
-        args += ["--tls-ca", s.mqtt_tls_ca]
-    env = {**os.environ, "IOT_MQTT_USERNAME": s.mqtt_username, "IOT_MQTT_PASSWORD": s.mqtt_password}
-    root = Path(__file__).resolve().parent.parent
-    return subprocess.Popen([sys.executable, "-c", DEMO, *args], cwd=root, env=env, stdin=subprocess.DEVNULL)

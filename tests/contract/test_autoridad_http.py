@@ -34,7 +34,7 @@ def authority(tls: Tls) -> Autoridad:
 
 
 def services(folder: Path, cifrado: Cifrado) -> Iterator[Services]:
-    found = make_services(folder, EdgeSettings(allowed_hosts=("casa",)), {}, cifrado)
+    found = make_services(folder, EdgeSettings(allowed_hosts=("casa",)), {}, cifrado=cifrado)
     yield found
     found.db.close()
 
@@ -135,7 +135,7 @@ def from_lan(tmp_path: Path, tls: Tls) -> Iterator[Any]:
     """Asks from another machine of a trusted network; redirect on."""
     settings = EdgeSettings(allowed_hosts=("casa",), trusted_networks=("127.0.0.0/8", "192.168.7.0/24"))
     cifrado = Cifrado(5443, tls.folder / "autoridad.crt", redirigir=True)
-    found = make_services(tmp_path, settings, {"version": "0"}, cifrado)
+    found = make_services(tmp_path, settings, {"version": "0"}, cifrado=cifrado)
     client = create_app(found).test_client()
 
     def ask(

@@ -153,7 +153,7 @@ def test_ignored_devices_leave_and_stay_away(backend, http, mqtt, detectar, seri
     mqtt.publish("dispositivos/estado", {"serial_number": f"{prefix}1"})
     mqtt.publish("dispositivos/estado", {"serial_number": f"{prefix}2", "estado": "activo"})
     backend.wait_device(f"{prefix}2", estado="activo")
-    assert backend.metric("iot_mensajes_total", destino="ignorados") == before + 1
+    wait_until(lambda: backend.metric("iot_mensajes_total", destino="ignorados") == before + 1, 5, "one ignored")
     assert http.device(f"{prefix}1") is None
     assert http.device(f"{prefix}2")["id"] == mine["id"]
     listed = [i for i in http.get("/ignorados").json if i["patron"] == prefix]

@@ -10,31 +10,34 @@ import pytest
 
 from app.db import raw
 from tests.support.edge import running
-from tests.support.personas import as_said, open_accounts
+from tests.support.personas import bearers, open_accounts
 
 PEOPLE, ROUNDS = 50, 200
 
 
 @pytest.fixture
-def people():
-    return {}
-
-
-@pytest.fixture
-def edge(tmp_path, people):
-    with running(None, tmp_path, wrap=as_said(people), http_threads=8) as found:
-        people |= open_accounts(found.services.db, [f"p{n}" for n in range(PEOPLE)])
+def edge(tmp_path):
+    with running(None, tmp_path, http_threads=8) as found:
         yield found
 
 
-def claim_all(edge, names, serials):
+@pytest.fixture
+def people(edge):
+    """Name -> its ``Authorization``."""
+    db = edge.services.db
+    return bearers(db, open_accounts(db, [f"p{n}" for n in range(PEOPLE)]).values())
+
+
+def claim_all(edge, people, serials):
     """Each person, on a connection of their own, claims each device when all others do; name -> [(status, body)]."""
-    together = threading.Barrier(len(names))
-    answers = {name: [] for name in names}
+    together = threading.Barrier(len(people))
+    answers = {name: [] for name in people}
 
     def person(name):
         connection = http.client.HTTPConnection("127.0.0.1", edge.port, timeout=30)
-        headers = {"Content-Type": "application/json", "X-Prueba-Cuenta": name}
+        headers = {"Content-Type": "application/json"}
+        if people[name] is not None:
+            headers["Authorization"] = people[name]
         try:
             for serial in serials:
                 together.wait(30)
@@ -44,7 +47,7 @@ def claim_all(edge, names, serials):
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=person, args=(name,)) for name in names]
+    threads = [threading.Thread(target=person, args=(name,)) for name in people]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -63,7 +66,7 @@ def detect(db, serials):
 def test_one_winner_each(edge, people):
     serials = [f"CARRERA{n:03}" for n in range(ROUNDS)]
     detect(edge.services.db, serials)
-    answers = claim_all(edge, list(people), serials)
+    answers = claim_all(edge, people, serials)
     with edge.services.db.reader() as conn:
         sql = (
             "SELECT d.serial_number, u.nombre FROM reclamacion r JOIN dispositivo d ON d.id = r.dispositivo_id "
@@ -78,17 +81,17 @@ def test_one_winner_each(edge, people):
         lost = {(answers[name][n][0], answers[name][n][1]["codigo"]) for name in people if name not in won}
         assert won == [owners[serial]]
         assert lost == {(409, "dispositivo_ya_reclamado")}
-    assert sorted(told) == sorted((owner, serial) for serial, owner in owners.items()), "each claim is told once"
+    expected = sorted((f"{owner} (token prueba)", serial) for serial, owner in owners.items())
+    assert sorted(told) == expected, "each claim is told once"
     winner = owners[serials[0]]
-    again = claim_all(edge, [winner], serials[:1])[winner]
+    again = claim_all(edge, {winner: people[winner]}, serials[:1])[winner]
     assert again == [answers[winner][0]], "the winner may ask again: the same answer"
 
 
-def test_without_accounts_the_second_is_refused_too(edge, people):
+def test_without_accounts_the_second_is_refused_too(edge):
     """The README's contract: claimed from the trusted network, by anybody of it, is claimed."""
-    people.clear()
     detect(edge.services.db, ["SOLO1"])
-    answers = claim_all(edge, [f"anonimo{n}" for n in range(20)], ["SOLO1", "SOLO1"])
+    answers = claim_all(edge, {f"anonimo{n}": None for n in range(20)}, ["SOLO1", "SOLO1"])
     statuses = sorted(status for each in answers.values() for status, _ in each)
     assert statuses == [200] + [409] * 39
     assert {body["error"] for each in answers.values() for status, body in each if status == 409} == {

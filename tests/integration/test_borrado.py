@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import avisos, borrado, dispositivos, escenas, grupos, limpieza, propiedad, reglas
+from app import avisos, borrado, credenciales, dispositivos, escenas, grupos, limpieza, propiedad, reglas, usuarios
 from app.domain.errors import DispositivoNotFound
-from app.domain.events import DeviceRemoved, Suceso
+from app.domain.events import AccesoRevocado, CredencialCambiada, DeviceRemoved, Suceso
+from app.domain.identidad import Alcance, Rol
 from app.domain.peticiones import Alta, Cambios, Reclamo
 from app.limpieza import Limpieza, Plazos
 from app.motor import Motor
@@ -230,3 +231,20 @@ def test_an_order_of_a_deleted_device_ends(house):
     assert len(told) == 1
     assert '"estado":"sustituida"' in told[0]
     assert "se borró" in told[0]
+
+
+def test_its_broker_user_and_its_place_in_what_accounts_see_go_with_it(house):
+    with house.db.unit_of_work() as uow:
+        gone = dispositivos.agregar(uow, Alta("SEVA1", "SEVA1"))
+        kept = dispositivos.agregar(uow, Alta("QUEDA1", "QUEDA1"))
+        credenciales.crear(uow, "SEVA1", "una-clave-larga")
+        credenciales.crear(uow, "QUEDA1", "otra-clave-larga")
+        part = Alcance(frozenset(), frozenset({gone.id, kept.id}))
+        guest = usuarios.crear(uow, "abuela", "x", rol=Rol.INVITADO, alcance=part)
+    with house.db.unit_of_work(orphans=True) as uow:
+        borrado.borrar(uow, gone.id)
+        assert uow.credenciales == [CredencialCambiada("SEVA1", None)]
+        assert uow.revocados == [AccesoRevocado(guest.id)], "its streams open anew, over what is left"
+    with house.db.reader() as conn:
+        assert [c.serial_number for c in credenciales.listar(conn)] == ["QUEDA1"]
+        assert usuarios.obtener(conn, guest.id).alcance == Alcance(frozenset(), frozenset({kept.id}))

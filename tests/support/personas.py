@@ -1,14 +1,13 @@
-"""People with accounts, for tests of what each may do: rows in the database, and who asks said by a header."""
+"""People with accounts, for tests of what each may do: rows in the database, and tokens of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
+from app import tokens
 from app.db import Database, raw
-from app.domain.identidad import DE_ROL, Alcance, Identidad, Permiso, Rol
-
-HEADER = "HTTP_X_PRUEBA_CUENTA"
+from app.domain.identidad import DE_ROL, Alcance, Ambito, Identidad, Permiso, Rol
+from app.secretos import new_token
 
 
 def open_accounts(db: Database, names: Iterable[str], rol: Rol = Rol.MIEMBRO) -> dict[str, Identidad]:
@@ -26,16 +25,13 @@ def account(usuario_id: int, name: str, rol: Rol = Rol.MIEMBRO, alcance: Alcance
     return Identidad(name, Permiso(DE_ROL[rol]), usuario_id, rol, f"sesion:{usuario_id}", alcance)
 
 
-def as_said(people: dict[str, Identidad]) -> Callable[[Any], Any]:
-    """A layer around an application that believes a header of the test; who says nothing is on a trusted network."""
-
-    def wrap(app: Any) -> Any:
-        def asked(environ: dict[str, Any], start: Any) -> Any:
-            who = people.get(environ.get(HEADER, ""))
-            if who is not None:
-                environ["iot.identidad"] = who
-            return app(environ, start)
-
-        return asked
-
-    return wrap
+def bearers(db: Database, people: Iterable[Identidad]) -> dict[str, str]:
+    """The ``Authorization`` of a token of each, by name."""
+    found = {}
+    with db.unit_of_work() as uow:
+        for who in people:
+            secret = new_token()
+            assert who.usuario_id is not None
+            tokens.crear(uow, who.usuario_id, secret, nombre="prueba", ambito=Ambito.TODO, expira_en=None)
+            found[who.quien] = f"Bearer {secret}"
+    return found
