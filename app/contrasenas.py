@@ -149,7 +149,8 @@ def _in_own_thread(job: Callable[[], T], rested: Callable[[], None]) -> T:
 
     def work() -> None:
         with suppress(OSError, AttributeError):  # where the system has no such thing it is done without
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICE))
         try:
             done.append(job())
         except BaseException as error:  # noqa: BLE001 - it belongs to who asked

@@ -67,8 +67,9 @@ def anchors(text: str) -> set[str]:
 
 
 def control_pages() -> list[str]:
-    """The Spanish pages on control, by name; each has an English one beside it."""
-    return sorted(p.name for p in (ROOT / "docs").glob("control-*.md") if not p.name.endswith(".en.md"))
+    """The Spanish pages on control and history, by name; each has an English one beside it."""
+    english = (ROOT / "docs").glob("*.en.md")
+    return sorted(name for p in english if (name := p.name.replace(".en.md", ".md")) != "seguridad.md")
 
 
 def pages() -> list[Path]:

@@ -223,6 +223,7 @@ def test_the_whole_program_over_tls(own_parts) -> None:
         HTTPS_PORT=tls_port,
         MQTT_TLS_PORT=mqtt_port,
         MQTT_LISTEN_HOST="0.0.0.0",
+        MQTT_LISTEN_ANONYMOUS=True,
         MQTT_EMBEDDED="nunca",
     )
     env = {**os.environ, **backend.env()}
