@@ -40,10 +40,10 @@ def vista(conn: Connection, alcance: Alcance | None) -> Vista | None:
 def olvidar(uow: UnitOfWork, *, habitacion: int | None = None, dispositivo: int | None = None) -> None:
     """A room or device is no more: no account's scope may name it, because its number may be given out again."""
     gone = [("habitaciones", habitacion), ("dispositivos", dispositivo)]
-    rows = raw(uow.conn).execute("SELECT id, alcance FROM usuario WHERE alcance IS NOT NULL").fetchall()
+    rows = uow.file.execute("SELECT id, alcance FROM usuario WHERE alcance IS NOT NULL").fetchall()
     for usuario_id, text in rows:
         found: dict[str, Any] = json.loads(text)
         left = {campo: [i for i in found.get(campo, []) if i != number] for campo, number in gone}
         if left != found:
-            raw(uow.conn).execute("UPDATE usuario SET alcance = ? WHERE id = ?", (json.dumps(left), usuario_id))
+            uow.file.execute("UPDATE usuario SET alcance = ? WHERE id = ?", (json.dumps(left), usuario_id))
             uow.revocados.append(AccesoRevocado(usuario_id))

@@ -88,7 +88,7 @@ def apuntar(
         resultado,
         dump_object(detalle or {}),
     )
-    insert_one(uow.conn, auditoria, row)
+    insert_one(uow, auditoria, row)
 
 
 def printable(text: str) -> str:
@@ -114,12 +114,12 @@ def listar(conn: Connection, filtro: FiltroAuditoria, *, page: int, per_page: in
 def podar(uow: UnitOfWork, keep: int) -> int:
     """Keep ``keep`` lines: beyond them at most a slice of the oldest goes, some more than must, so that it need not be
     done for each new line; that they went is a line itself. Answers how many went."""
-    oldest, newest = raw(uow.conn).execute(_ENDS).fetchone()
+    oldest, newest = uow.file.execute(_ENDS).fetchone()
     if oldest is None or newest - oldest + 1 <= keep:
         return 0
     upto = min(oldest + SLICE - 1, newest + 1 - keep + keep // 100)  # one more, for the line that tells it
-    last = raw(uow.conn).execute("SELECT instante FROM auditoria WHERE id = ?", (upto,)).fetchone()
-    gone = raw(uow.conn).execute("DELETE FROM auditoria WHERE id <= ?", (upto,)).rowcount
+    last = uow.file.execute("SELECT instante FROM auditoria WHERE id = ?", (upto,)).fetchone()
+    gone = uow.file.execute("DELETE FROM auditoria WHERE id <= ?", (upto,)).rowcount
     apuntar(uow, PODADA, detalle={"filas": gone, "hasta": last[0] if last else None})
     return gone
 

@@ -115,7 +115,7 @@ class Autenticador:
         try:
             with self._db.unit_of_work() as uow:
                 for (kind, huella), at in used.items():
-                    raw(uow.conn).execute(_USED[kind], (iso_z(at), huella))
+                    uow.file.execute(_USED[kind], (iso_z(at), huella))
         except DomainError:
             return
 

@@ -90,7 +90,7 @@ def resolver(uow: UnitOfWork, clave: str) -> None:
 def desligar(uow: UnitOfWork, clave: str) -> None:
     """Whoever told the open notice of ``clave`` is no more: it stays for people to see to, and what is told under the
     same key from now on is another one."""
-    raw(uow.conn).execute(
+    uow.file.execute(
         "UPDATE aviso SET clave = substr(clave, 1, ?) || '#' || id WHERE clave = ? AND estado != ?",
         (MAX_CLAVE - 20, clave[:MAX_CLAVE], RESUELTO),
     )
@@ -125,7 +125,7 @@ def marcar_resuelto(uow: UnitOfWork, aviso_id: int) -> Aviso:
 def marcar_todos_vistos(uow: UnitOfWork, alcance: Alcance | None = None) -> int:
     """Somebody of this scope read all that is new; how many there were."""
     where, values = _where(FiltroAvisos(NUEVO, alcance=alcance))
-    nuevos = [_aviso(row) for row in raw(uow.conn).execute(f"{_SELECT} a{where} ORDER BY secuencia", values)]
+    nuevos = [_aviso(row) for row in uow.file.execute(f"{_SELECT} a{where} ORDER BY secuencia", values)]
     ids = list({a.dispositivo_id for a in nuevos if a.dispositivo_id is not None})
     devices = {d.id: d for d in map(device_of, select_in(uow.conn, dispositivo, "id", ids))}
     for antes in nuevos:
@@ -136,7 +136,7 @@ def marcar_todos_vistos(uow: UnitOfWork, alcance: Alcance | None = None) -> int:
 
 def podar(uow: UnitOfWork, keep: int) -> int:
     """Keep ``keep`` notices: the oldest resolved go first, then the oldest seen, then the oldest new; how many went."""
-    gone = raw(uow.conn).execute(
+    gone = uow.file.execute(
         "DELETE FROM aviso WHERE id IN (SELECT id FROM aviso ORDER BY CASE estado WHEN 'nuevo' THEN 0 "
         "WHEN 'visto' THEN 1 ELSE 2 END, secuencia DESC LIMIT -1 OFFSET ?)",
         (keep,),
@@ -204,7 +204,7 @@ def por_enviar(conn: Connection, puerta: int, gravedades: Sequence[str]) -> int:
 def enviado(uow: UnitOfWork, salio: Aviso, puerta: int, *, abandonado: bool = False) -> None:
     """A notice went out through a door, or was given up there; news that came meanwhile still have to go."""
     assert puerta in PUERTAS
-    raw(uow.conn).execute(
+    uow.file.execute(
         "UPDATE aviso SET por_enviar = por_enviar & ~?, abandonado = abandonado | ? WHERE id = ? AND secuencia = ?",
         (puerta, puerta if abandonado else 0, salio.id, salio.secuencia),
     )
@@ -217,12 +217,12 @@ def abierto(conn: Connection, clave: str) -> bool:
 
 def olvidar_dispositivo(uow: UnitOfWork, device_id: int) -> None:
     """The device is about to be no more: notices keep their words, which name it."""
-    raw(uow.conn).execute("UPDATE aviso SET dispositivo_id = NULL WHERE dispositivo_id = ?", (device_id,))
+    uow.file.execute("UPDATE aviso SET dispositivo_id = NULL WHERE dispositivo_id = ?", (device_id,))
 
 
 def cerrar_puertas(uow: UnitOfWork, puertas: int) -> None:
     """Nothing waits at a door that this house does not have: what is old must not come out the day that it gets one."""
-    raw(uow.conn).execute("UPDATE aviso SET por_enviar = por_enviar & ~? WHERE por_enviar & ?", (puertas, puertas))
+    uow.file.execute("UPDATE aviso SET por_enviar = por_enviar & ~? WHERE por_enviar & ?", (puertas, puertas))
 
 
 # --- rows ------------------------------------------------------------------------------------------
@@ -233,9 +233,9 @@ _SELECT = f"SELECT {','.join(c.name for c in aviso.columns)} FROM aviso"
 def _save(uow: UnitOfWork, despues: Aviso, device: Dispositivo | None) -> Aviso:
     """Write a notice and tell it."""
     if despues.id == 0:
-        despues = replace(despues, id=insert_one(uow.conn, aviso, _row(despues)[1:]))
+        despues = replace(despues, id=insert_one(uow, aviso, _row(despues)[1:]))
     else:
-        bulk_insert(uow.conn, aviso, [_row(despues)], upsert=True)
+        bulk_insert(uow, aviso, [_row(despues)], upsert=True)
     uow.tell("aviso", notice_json(despues, device.serial_number if device else None), device)
     return despues
 

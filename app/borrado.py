@@ -8,7 +8,7 @@ from typing import Any
 
 from app import alcance, avisos, credenciales, dispositivos, escenas, grupos, propiedad, reglas
 from app.auditoria import apuntar
-from app.db import UnitOfWork, raw
+from app.db import UnitOfWork
 from app.domain.dispositivo import Dispositivo
 from app.escenas import Escena
 from app.grupos import Grupo
@@ -63,7 +63,7 @@ def retirar(uow: UnitOfWork, device: Dispositivo) -> Rastro:
 
 def _is_named(uow: UnitOfWork, device_id: int) -> bool:
     """Whether a group, scene or rule may name it: a cheap look, for where hundreds go that nobody ever named."""
-    return bool(raw(uow.conn).execute(_NAMED, {"i": str(device_id)}).fetchone()[0])
+    return bool(uow.file.execute(_NAMED, {"i": str(device_id)}).fetchone()[0])
 
 
 _NAMED = (

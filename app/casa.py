@@ -69,7 +69,7 @@ def cambiar(uow: UnitOfWork, cambios: Mapping[str, Any]) -> Hogar:
     Raises:
         DatosInvalidos: a latitude would be left without its longitude, or the other way round.
     """
-    file = raw(uow.conn)
+    file = uow.file
     for clave, valor in cambios.items():
         if valor is None:
             file.execute("DELETE FROM casa_texto WHERE clave = ?", (clave,))

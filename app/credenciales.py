@@ -40,7 +40,7 @@ def crear(uow: UnitOfWork, serial: str, secreto: str) -> Credencial:
         DemasiadosNombrados: ``MAX_CREDENCIALES`` have one.
     """
     check_user_name(serial)
-    db = raw(uow.conn)
+    db = uow.file
     had = _has(uow.conn, serial)
     if not had and db.execute("SELECT count(*) FROM credencial").fetchone()[0] >= MAX_CREDENCIALES:
         raise DemasiadosNombrados(f"Ya hay {MAX_CREDENCIALES} dispositivos con credencial; revoque alguna")
@@ -69,7 +69,7 @@ def olvidar(uow: UnitOfWork, serial: str) -> bool:
     """:func:`revocar` whatever it has; whether it had one."""
     if not _has(uow.conn, serial):
         return False
-    raw(uow.conn).execute("DELETE FROM credencial WHERE serial_number = ?", (serial,))
+    uow.file.execute("DELETE FROM credencial WHERE serial_number = ?", (serial,))
     uow.credenciales.append(CredencialCambiada(serial, None))
     apuntar(uow, "credencial_revocada", serial)
     return True

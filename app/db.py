@@ -52,21 +52,23 @@ DEFAULT_HOUSE = Casa()
 class UnitOfWork:
     """One transaction of the writer. Facts go to ``events``; they are published after COMMIT only.
 
-    ``now`` is the instant of the whole unit, ``secuencia`` the last event number given out, ``causa`` why it is done:
-    every change that it makes keeps it. ``number`` is how many units will have been committed once this one is: who
-    remembers rows from one unit to his next one sees by it whether anybody else wrote in between. ``casa`` is the house
-    as the settings say it. ``ordenes``: device id -> the last order that the unit made for it. ``revocados``: what is
-    told to the listeners of revocations after COMMIT; ``credenciales`` to those of broker credentials.
+    ``file`` is the driver's own connection under ``conn``. ``now`` is the instant of the whole unit, ``secuencia`` the
+    last event number given out, ``causa`` why it is done: every change that it makes keeps it. ``number`` is how many
+    units will have been committed once this one is: who remembers rows from one unit to his next one sees by it
+    whether anybody else wrote in between. ``casa`` is the house as the settings say it. ``ordenes``: device id -> the
+    last order that the unit made for it. ``revocados``: what is told to the listeners of revocations after COMMIT;
+    ``credenciales`` to those of broker credentials.
     """
 
     conn: Connection
+    file: sqlite3.Connection
     now: datetime
     secuencia: int
     number: int
-    causa: Causa = SISTEMA
+    causa: Causa
+    limites: LimitesOrden
+    casa: Casa
     events: list[Event] = field(default_factory=list)
-    limites: LimitesOrden = DEFAULT_LIMITS
-    casa: Casa = DEFAULT_HOUSE
     ordenes: dict[int, int] = field(default_factory=dict)
     revocados: list[AccesoRevocado] = field(default_factory=list)
     credenciales: list[CredencialCambiada] = field(default_factory=list)
@@ -119,11 +121,11 @@ class Database:
         self._writer_engine = _engine(self.path, read_only=False)
         self._reader_engine = _engine(self.path, read_only=True)
         self._writer: Connection | None = None
+        self._file: sqlite3.Connection | None = None  # under the writer
         self.commits = 0
         self._secuencia = -1  # known after a commit, read again after anything else; only one process writes
 
-    @contextmanager
-    def unit_of_work(self, causa: Causa = SISTEMA, *, orphans: bool = False) -> Iterator[UnitOfWork]:
+    def unit_of_work(self, causa: Causa = SISTEMA, *, orphans: bool = False) -> _Unit:
         """Write: BEGIN IMMEDIATE, the block, COMMIT, then publish; anything raised rolls all of it back.
 
         ``orphans``: a device may go before its history, of which there may be millions of rows, too many to delete in
@@ -134,35 +136,19 @@ class Database:
             StorageFull: the disk is full or fails.
             StorageDamaged: the file is.
         """
-        if not self._turn.acquire(timeout=WRITER_WAIT_S):
-            raise StorageBusy
-        try:
-            with translated(self._drop_writer):
-                conn = self._writer = self._writer or self._writer_engine.connect()
-                with _transaction(raw(conn), orphans=orphans) as file:
-                    last = self._secuencia if self._secuencia >= 0 else file.execute(_SECUENCIA).fetchone()[0]
-                    self._secuencia = -1
-                    now, number = self._clock.now(), self.commits + 1
-                    uow = UnitOfWork(conn, now, last, number, causa, limites=self._limites, casa=self.casa)
-                    yield uow
-                    if uow.secuencia != last:
-                        file.execute(_SET_SECUENCIA, (uow.secuencia,))
-            self._secuencia = uow.secuencia
-            self.commits = uow.number
-            if uow.events:
-                self._publish(uow.events)
-            if uow.revocados:
-                self._revoke(uow.revocados)
-            if uow.credenciales:
-                self._accredit(uow.credenciales)
-        finally:
-            self._turn.release()
+        return _Unit(self, causa, orphans)
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
         """Read: one snapshot, never waits for a writer, cannot write."""
-        with translated(lambda: None), self._reader_engine.connect() as conn, conn.begin():
-            yield conn
+        try:
+            with self._reader_engine.connect() as conn, conn.begin():
+                yield conn
+        except (DBAPIError, sqlite3.Error, PoolTimeout) as error:
+            known = known_fault(error)
+            if known is None:
+                raise
+            raise known from error
 
     def size(self) -> int:
         """Bytes of the database and its log on disk."""
@@ -173,16 +159,103 @@ class Database:
         with self._turn:
             if self._writer is not None:
                 self._writer.close()
-                self._writer = None
+                self._writer = self._file = None
             self._reader_engine.dispose()
             self._writer_engine.dispose()
 
+    def _open_writer(self) -> sqlite3.Connection:
+        self._writer = self._writer_engine.connect()
+        self._file = raw(self._writer)
+        return self._file
+
     def _drop_writer(self) -> None:
-        """After an I/O error: the next unit starts on a fresh connection."""
+        """After an I/O error, because what the connection believes to be on disk may not be: the next unit starts on a
+        fresh one."""
         if self._writer is not None:
             self._writer.invalidate()
             self._writer.close()
-            self._writer = None
+            self._writer = self._file = None
+
+    def _tell(self, uow: UnitOfWork) -> None:
+        if uow.events:
+            self._publish(uow.events)
+        if uow.revocados:
+            self._revoke(uow.revocados)
+        if uow.credenciales:
+            self._accredit(uow.credenciales)
+
+
+class _Unit:
+    """One turn of the writer, see :meth:`Database.unit_of_work`. Not a generator: each of its frames, which have not
+    run for a while when a message comes, costs some 20 µs (docs/adr/0001)."""
+
+    __slots__ = ("_causa", "_db", "_last", "_orphans", "_uow")
+
+    def __init__(self, db: Database, causa: Causa, orphans: bool) -> None:
+        self._db = db
+        self._causa = causa
+        self._orphans = orphans
+
+    def __enter__(self) -> UnitOfWork:
+        db = self._db
+        if not db._turn.acquire(timeout=WRITER_WAIT_S):
+            raise StorageBusy
+        try:
+            file = db._file or db._open_writer()
+            if self._orphans:
+                file.execute("PRAGMA foreign_keys=OFF")  # does nothing inside a transaction
+            file.execute("BEGIN IMMEDIATE")
+            last = db._secuencia
+            self._last = last if last >= 0 else file.execute(_SECUENCIA).fetchone()[0]
+            db._secuencia = -1
+            assert db._writer is not None
+            self._uow = UnitOfWork(
+                db._writer, file, db._clock.now(), self._last, db.commits + 1, self._causa, db._limites, db.casa
+            )
+        except BaseException as error:
+            self._undo(error)
+            raise
+        return self._uow
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._undo(error)
+            return
+        db, uow = self._db, self._uow
+        try:
+            if uow.secuencia != self._last:
+                uow.file.execute(_SET_SECUENCIA, (uow.secuencia,))
+            uow.file.execute("COMMIT")
+            if self._orphans:
+                uow.file.execute("PRAGMA foreign_keys=ON")
+        except BaseException as failed:
+            self._undo(failed)
+            raise
+        try:
+            db._secuencia = uow.secuencia
+            db.commits = uow.number
+            db._tell(uow)
+        finally:
+            db._turn.release()
+
+    def _undo(self, error: BaseException) -> None:
+        """Roll back and give the turn back; raises the fault of the storage that ``error`` is, if it is one."""
+        db = self._db
+        try:
+            known = known_fault(error)
+            try:
+                if db._file is not None and db._file.in_transaction:
+                    db._file.execute("ROLLBACK")
+                if db._file is not None and self._orphans:
+                    db._file.execute("PRAGMA foreign_keys=ON")
+            except sqlite3.Error as worse:
+                known = known_fault(worse) or known
+            if isinstance(known, StorageFull):
+                db._drop_writer()
+        finally:
+            db._turn.release()
+        if known is not None:
+            raise known from error
 
 
 # What runs in every unit goes straight to the driver: a statement through SQLAlchemy costs some 45 µs more, which with
@@ -196,32 +269,6 @@ def raw(conn: Connection) -> sqlite3.Connection:
     driver = conn.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
-
-
-@contextmanager
-def _transaction(file: sqlite3.Connection, *, orphans: bool) -> Iterator[sqlite3.Connection]:
-    if not orphans:
-        with _begun(file):
-            yield file
-        return
-    file.execute("PRAGMA foreign_keys=OFF")  # does nothing inside a transaction
-    try:
-        with _begun(file):
-            yield file
-    finally:
-        file.execute("PRAGMA foreign_keys=ON")
-
-
-@contextmanager
-def _begun(file: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    file.execute("BEGIN IMMEDIATE")
-    try:
-        yield file
-        file.execute("COMMIT")
-    except BaseException:
-        if file.in_transaction:
-            file.execute("ROLLBACK")
-        raise
 
 
 def sqlite_path(url: str, folder: Path) -> Path:
@@ -270,29 +317,17 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
     return engine
 
 
-@contextmanager
-def translated(drop: Callable[[], None]) -> Iterator[None]:
-    """Turn what the driver raises for a lock, a full disk or a failing one into a DomainError; ``drop`` the connection
-    after an I/O error, because what it believes to be on disk may not be."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        known = _known_fault(error.orig if isinstance(error, DBAPIError) else error)
-        if isinstance(known, StorageFull):
-            drop()
-        if known is None:
-            raise
-        raise known from error
-    except PoolTimeout:
-        raise StorageBusy from None
-
-
 _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _DISK_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
-def _known_fault(error: BaseException | None) -> DomainError | None:
+def known_fault(error: BaseException | None) -> DomainError | None:
+    """What the driver raises for a lock, a full or failing disk or a damaged file, as ours; None for the rest."""
+    if isinstance(error, PoolTimeout):
+        return StorageBusy()
+    if isinstance(error, DBAPIError):
+        error = error.orig
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _BUSY_CODES:
         return StorageBusy()
@@ -301,15 +336,15 @@ def _known_fault(error: BaseException | None) -> DomainError | None:
     return StorageFull() if code in _DISK_CODES else None
 
 
-def bulk_insert(conn: Connection, table: Table, rows: Sequence[tuple[Any, ...]], *, upsert: bool = False) -> None:
+def bulk_insert(uow: UnitOfWork, table: Table, rows: Sequence[tuple[Any, ...]], *, upsert: bool = False) -> None:
     """Insert rows given in the order of the table's columns, the generated ``id`` left out; with ``upsert`` the id is
     given and a row that has it is overwritten."""
-    raw(conn).executemany(_insert_sql(table, upsert), rows)
+    uow.file.executemany(_insert_sql(table, upsert), rows)
 
 
-def insert_one(conn: Connection, table: Table, row: tuple[Any, ...]) -> int:
+def insert_one(uow: UnitOfWork, table: Table, row: tuple[Any, ...]) -> int:
     """Insert one row, its generated ``id`` left out; answers the id."""
-    return raw(conn).execute(_insert_sql(table, False), row).lastrowid or 0
+    return uow.file.execute(_insert_sql(table, False), row).lastrowid or 0
 
 
 def select_in(conn: Connection, table: Table, column: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:

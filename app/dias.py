@@ -50,7 +50,7 @@ def rehacer(db: Database, calendario: Calendario) -> bool:
         days: dict[tuple[int, int, int], Resumen] = {}
         after = state if state.get("borrando") else _next_days(conn, state, calendario, days)
     with db.unit_of_work() as uow:
-        if state.get("borrando") and raw(uow.conn).execute(_PRUNE, (PRUNED,)).rowcount == 0:
+        if state.get("borrando") and uow.file.execute(_PRUNE, (PRUNED,)).rowcount == 0:
             after = {"zona": zona, "serie": 0, "desde": -LAST}
         poner_dias(uow.conn, days)
         _set(uow, after)
@@ -82,7 +82,7 @@ def _state(conn: Connection) -> dict[str, Any]:
 
 
 def _set(uow: UnitOfWork, state: dict[str, Any]) -> None:
-    raw(uow.conn).execute(_SET, (KEY, to_json(state).decode()))
+    uow.file.execute(_SET, (KEY, to_json(state).decode()))
 
 
 _PRUNE = (

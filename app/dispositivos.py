@@ -170,7 +170,7 @@ def agregar(uow: UnitOfWork, alta: Alta) -> Dispositivo:
     nuevo = insert_new(uow, [nuevo])[0]
     if configuracion:
         nuevo = ordenes.crear(uow, nuevo, cambios_pedidos({}, configuracion, on, None))
-        bulk_insert(uow.conn, dispositivo, [row_of(nuevo)], upsert=True)
+        bulk_insert(uow, dispositivo, [row_of(nuevo)], upsert=True)
     append_logs(uow, [(nuevo.id, nuevo.estado, nuevo.parametros_json, uow.causa.json())])
     announce(uow, nuevo, None, CambioDeseada.PEDIDA if configuracion else CambioDeseada.NO)
     return nuevo
@@ -216,7 +216,7 @@ def dejar_habitacion(uow: UnitOfWork, habitacion_id: int) -> None:
     now = iso_z(uow.now)
     for antes in listar(uow.conn, FiltroLista(habitacion=habitacion_id)):
         despues = replace(antes, habitacion_id=None, version=antes.version + 1, actualizado_en=now)
-        bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+        bulk_insert(uow, dispositivo, [row_of(despues)], upsert=True)
         announce(uow, despues, antes.reclamado, CambioDeseada.NO, habitacion_id)
 
 
@@ -251,7 +251,7 @@ def _save(uow: UnitOfWork, antes: Dispositivo, despues: Dispositivo, pedido: boo
         despues = replace(despues, deseada_version=antes.deseada_version + 1)
     if asked_for:
         despues = ordenes.crear(uow, despues, asked_for)
-    bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+    bulk_insert(uow, dispositivo, [row_of(despues)], upsert=True)
     if despues.estado != antes.estado:
         append_logs(uow, [(despues.id, despues.estado, despues.parametros_json, uow.causa.json())])
     asked = despues.deseada_version != antes.deseada_version
@@ -267,7 +267,7 @@ def confirmar_deseadas(uow: UnitOfWork, confirmadas: Sequence[tuple[int, int]]) 
         uow.conn.execute(_CONFIRM, [{"i": device_id, "v": version} for device_id, version in confirmadas])
         ordenes.enviadas(uow, confirmadas)
         gone = [(device_id,) for device_id, version in confirmadas if version < 0]
-        raw(uow.conn).executemany("DELETE FROM borrado WHERE dispositivo_id = ?", gone)
+        uow.file.executemany("DELETE FROM borrado WHERE dispositivo_id = ?", gone)
 
 
 def olvidar_confirmadas(uow: UnitOfWork) -> None:
@@ -357,9 +357,9 @@ def insert_new(
     """
     if not nuevos:
         return []
-    last = raw(uow.conn).execute(_LAST_ID).fetchone()[0]
+    last = uow.file.execute(_LAST_ID).fetchone()[0]
     saved = [replace(nuevo, id=n) for n, nuevo in enumerate(nuevos, last + 1)]
-    bulk_insert(uow.conn, dispositivo, [row_of(d) for d in saved], upsert=True)
+    bulk_insert(uow, dispositivo, [row_of(d) for d in saved], upsert=True)
     if into is not None:
         into.update((d.serial_number, d) for d in saved)
     return saved
@@ -374,7 +374,7 @@ _LAST_ID = (
 def quitar(uow: UnitOfWork, device: Dispositivo) -> None:
     """Delete a device's row and tell it; in a unit of work that admits orphans, its history being still there. What the
     broker may hold for it is noted until that is cleared."""
-    file, now = raw(uow.conn), iso_z(uow.now)
+    file, now = uow.file, iso_z(uow.now)
     file.execute(_KEEP_LAST_ID, (device.id,))
     if device.deseada_version:
         file.execute("INSERT INTO borrado VALUES (?, ?, ?)", (device.id, device.serial_number, now))

@@ -88,7 +88,7 @@ class Ventana:
             uow.conn.execute(_DROP, {"upto": self._rows[outside - 1].id})
         if self._fresh:
             count = len(self._fresh) // 2
-            row_id = insert_one(uow.conn, entrega, (count, self._fresh.tobytes()))
+            row_id = insert_one(uow, entrega, (count, self._fresh.tobytes()))
             self._pending = _Row(row_id, count, self._fresh)
 
     def saved(self) -> None:

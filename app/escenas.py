@@ -82,7 +82,7 @@ def crear(uow: UnitOfWork, nombre: str, acciones: Acciones) -> Escena:
     _check(uow.conn, acciones)
     now = iso_z(uow.now)
     text = _dump(acciones)
-    return Escena(insert_one(uow.conn, escena, (nombre, text, now, None)), nombre, text, now, None)
+    return Escena(insert_one(uow, escena, (nombre, text, now, None)), nombre, text, now, None)
 
 
 def cambiar(uow: UnitOfWork, escena_id: int, nombre: str, acciones: Acciones) -> Escena:

@@ -69,7 +69,7 @@ def crear(uow: UnitOfWork, nombre: str, dispositivos: Sequence[int]) -> Grupo:
     nombrados.admitir(uow.conn, grupo, nombre, maximo=MAX_GRUPOS)
     conocidos(uow.conn, [(f"dispositivos[{n}]", i) for n, i in enumerate(dispositivos)])
     text, now = json.dumps(list(dispositivos)), iso_z(uow.now)
-    return Grupo(insert_one(uow.conn, grupo, (nombre, text, now)), nombre, text, now)
+    return Grupo(insert_one(uow, grupo, (nombre, text, now)), nombre, text, now)
 
 
 def cambiar(uow: UnitOfWork, grupo_id: int, nombre: str, dispositivos: Sequence[int]) -> Grupo:

@@ -71,7 +71,7 @@ def crear(uow: UnitOfWork, nombre: str) -> Habitacion:
     """
     nombrados.admitir(uow.conn, habitacion, nombre, maximo=MAX_HABITACIONES)
     now = iso_z(uow.now)
-    return Habitacion(insert_one(uow.conn, habitacion, (nombre, now)), nombre, now)
+    return Habitacion(insert_one(uow, habitacion, (nombre, now)), nombre, now)
 
 
 def cambiar(uow: UnitOfWork, habitacion_id: int, nombre: str) -> Habitacion:

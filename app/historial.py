@@ -47,7 +47,7 @@ def append_logs(uow: UnitOfWork, rows: Sequence[tuple[int, str, str, str | None]
     device's own report, which is almost every row and so costs nothing."""
     stamp = uow.now.isoformat(" ", "microseconds")[:26]
     # The original program's column is naive UTC text (WIRE §3); clients get it with ``T`` and ``Z``.
-    bulk_insert(uow.conn, estado_log, [(d, estado, parametros, stamp, causa) for d, estado, parametros, causa in rows])
+    bulk_insert(uow, estado_log, [(d, estado, parametros, stamp, causa) for d, estado, parametros, causa in rows])
 
 
 MAX_OFFSET = 2**62
@@ -65,7 +65,7 @@ def ultima_hora(conn: Connection) -> datetime | None:
 
 def podar_huerfanas(uow: UnitOfWork, limit: int) -> int:
     """Delete at most ``limit`` of the rows whose device is no more; how many went, 0 when there are none left."""
-    file = raw(uow.conn)
+    file = uow.file
     gone = file.execute(_ORPHANED).fetchone()
     if gone is None:
         return 0

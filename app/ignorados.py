@@ -59,7 +59,7 @@ def ignorar(uow: UnitOfWork, patron: str, *, prefijo: bool) -> tuple[Ignorado, i
     if len(known) >= MAX_IGNORADOS:
         raise DemasiadosNombrados(f"Ya se ignoran {MAX_IGNORADOS} series o prefijos; quite alguno")
     made_at = iso_z(uow.now)
-    made = Ignorado(insert_one(uow.conn, ignorado, (patron, prefijo, made_at)), patron, prefijo, made_at)
+    made = Ignorado(insert_one(uow, ignorado, (patron, prefijo, made_at)), patron, prefijo, made_at)
     matching = _matching(uow.conn, patron, prefijo, -1)
     apuntar(uow, IGNORADA, patron, detalle={"prefijo": prefijo, "quitados": len(matching)})
     _remove(uow, matching[:SLICE])

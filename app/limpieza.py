@@ -11,7 +11,7 @@ from typing import Any
 
 from app import auditoria, borrado, historial, ignorados
 from app.clock import Clock, iso_z
-from app.db import Database, UnitOfWork, raw
+from app.db import Database, UnitOfWork
 from app.domain.causa import Causa
 from app.domain.errors import DomainError
 from app.domain.events import DeviceRemoved, Event
@@ -143,7 +143,7 @@ def caducar(uow: UnitOfWork, before: str, limit: int = DEVICE_SLICE) -> int:
         f"SELECT {','.join(DEVICE_FIELDS)} FROM dispositivo WHERE NOT reclamado AND visto_en IS NOT NULL "
         "AND actualizado_en < ? ORDER BY id LIMIT ?"
     )
-    found = [device_of(row) for row in raw(uow.conn).execute(query, (before, limit))]
+    found = [device_of(row) for row in uow.file.execute(query, (before, limit))]
     for device in found:
         borrado.retirar(uow, device)
     if found:

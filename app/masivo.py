@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from app import dispositivos, grupos, habitaciones, ordenes
 from app.alcance import vista
-from app.db import UnitOfWork, raw
+from app.db import UnitOfWork
 from app.domain.errors import (
     DatosInvalidos,
     DispositivoNotFound,
@@ -108,7 +108,7 @@ def aplicar(
 
 
 def _one(uow: UnitOfWork, device_id: int, cambios: Cambios) -> Resultado:
-    file, told, secuencia = raw(uow.conn), len(uow.events), uow.secuencia
+    file, told, secuencia = uow.file, len(uow.events), uow.secuencia
     before = uow.ordenes.pop(device_id, None)
     file.execute("SAVEPOINT uno")
     try:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, select, updat
 
 from app.avisos import avisar, resolver
 from app.clock import iso_z
-from app.db import UnitOfWork, insert_one, raw, select_in
+from app.db import UnitOfWork, insert_one, select_in
 from app.domain.dispositivo import Dispositivo, dump_object, load_object
 from app.domain.orden import (
     APLICADA,
@@ -60,7 +60,7 @@ def crear(uow: UnitOfWork, device: Dispositivo, cambios: Mapping[str, Any]) -> D
         cerrada_en=None,
         expira_en=iso_z(expiry(uow.now, device.esperado_s, uow.limites)),
     )
-    nueva = replace(nueva, id=insert_one(uow.conn, orden, _row(nueva)[1:]))
+    nueva = replace(nueva, id=insert_one(uow, orden, _row(nueva)[1:]))
     deseos, lost = pedir(
         load_deseos(device.deseos_json), cambios, orden=nueva.id, version=device.deseada_version, now=now
     )
@@ -69,7 +69,7 @@ def crear(uow: UnitOfWork, device: Dispositivo, cambios: Mapping[str, Any]) -> D
         _lose(uow, device, old, props, nueva.id)
     _tell(uow, device, nueva)
     uow.ordenes[device.id] = nueva.id
-    raw(uow.conn).execute(_PRUNE, (device.id, device.id, uow.limites.guardadas))
+    uow.file.execute(_PRUNE, (device.id, device.id, uow.limites.guardadas))
     return device
 
 

@@ -96,7 +96,7 @@ def agregar(uow: UnitOfWork, alta: Alta, intento: Tanteo | None = None) -> Dispo
     made = dispositivos.agregar(uow, alta)
     if not _prove(uow.conn, alta.serial_number, alta.codigo, intento) and alta.codigo is not None:
         row = (alta.serial_number, huella_de(alta.codigo), iso_z(uow.now))
-        raw(uow.conn).execute("INSERT INTO posesion VALUES (?, ?, ?)", row)
+        uow.file.execute("INSERT INTO posesion VALUES (?, ?, ?)", row)
     apuntar(uow, AGREGADO, made.serial_number, detalle={"con_codigo": alta.codigo is not None})
     return made
 
@@ -129,8 +129,8 @@ def liberar(uow: UnitOfWork, device_id: int, por: Identidad = LOCAL) -> Disposit
         version=antes.version + 1,
         actualizado_en=now,
     )
-    bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
-    raw(uow.conn).execute("DELETE FROM reclamacion WHERE dispositivo_id = ?", (device_id,))
+    bulk_insert(uow, dispositivo, [row_of(despues)], upsert=True)
+    uow.file.execute("DELETE FROM reclamacion WHERE dispositivo_id = ?", (device_id,))
     append_logs(uow, [(despues.id, despues.estado, despues.parametros_json, uow.causa.json())])
     dispositivos.announce(uow, despues, antes.reclamado, CambioDeseada.PEDIDA)
     apuntar(uow, LIBERADO, despues.serial_number)
@@ -146,7 +146,7 @@ def transferir(uow: UnitOfWork, device_id: int, usuario: str, por: Identidad = L
     """
     found = _own(uow.conn, device_id, por)
     query = "SELECT id, nombre, rol, activo FROM usuario WHERE nombre = ?"
-    row = raw(uow.conn).execute(query, (usuario.strip().lower(),)).fetchone()
+    row = uow.file.execute(query, (usuario.strip().lower(),)).fetchone()
     if row is None or not row[3] or row[2] == Rol.INVITADO.value:
         raise DatosInvalidos([ErrorCampo("usuario", "no es una cuenta que pueda tener dispositivos")])
     antes = obtener(uow.conn, found)
@@ -169,13 +169,13 @@ def obtener(conn: Connection, device: Dispositivo) -> Reclamacion:
 def olvidar(uow: UnitOfWork, device: Dispositivo, motivo: str) -> None:
     """A device is about to be no more: nobody has it, its orders end, and go."""
     _close_orders(uow, device, motivo)
-    raw(uow.conn).execute("DELETE FROM orden WHERE dispositivo_id = ?", (device.id,))
-    raw(uow.conn).execute("DELETE FROM reclamacion WHERE dispositivo_id = ?", (device.id,))
+    uow.file.execute("DELETE FROM orden WHERE dispositivo_id = ?", (device.id,))
+    uow.file.execute("DELETE FROM reclamacion WHERE dispositivo_id = ?", (device.id,))
 
 
 def olvidar_codigo(uow: UnitOfWork, serial: str) -> None:
     """The serial needs no code any more."""
-    raw(uow.conn).execute("DELETE FROM posesion WHERE serial_number = ?", (serial,))
+    uow.file.execute("DELETE FROM posesion WHERE serial_number = ?", (serial,))
 
 
 def _prove(conn: Connection, serial: str, codigo: str | None, intento: Tanteo | None) -> bool:
@@ -212,7 +212,7 @@ def _own(conn: Connection, device_id: int, por: Identidad) -> Dispositivo:
 
 def _give(uow: UnitOfWork, device_id: int, usuario_id: int | None) -> None:
     row = (device_id, usuario_id, iso_z(uow.now))
-    raw(uow.conn).execute("INSERT OR REPLACE INTO reclamacion VALUES (?, ?, ?)", row)
+    uow.file.execute("INSERT OR REPLACE INTO reclamacion VALUES (?, ?, ?)", row)
 
 
 def _close_orders(uow: UnitOfWork, device: Dispositivo, motivo: str) -> None:

@@ -57,7 +57,7 @@ def registrar(uow: UnitOfWork, nuevos: Sequence[NuevoRechazo], *, keep: int) -> 
         )
         for n in nuevos[-keep:]
     ]
-    bulk_insert(uow.conn, mensaje_rechazado, rows)
+    bulk_insert(uow, mensaje_rechazado, rows)
     newest = select(func.max(mensaje_rechazado.c.id)).scalar_subquery()
     uow.conn.execute(delete(mensaje_rechazado).where(mensaje_rechazado.c.id <= newest - keep))
     uow.conn.execute(_COUNT_ALL, {"n": len(nuevos)})

@@ -99,7 +99,7 @@ def crear(
     nombrados.admitir(uow.conn, regla, nombre, maximo=MAX_REGLAS)
     text = _definition(uow.conn, condicion, acciones)
     values = (nombre, activa, text, "{}", 0, None, iso_z(uow.now))
-    return _told(uow, Regla(insert_one(uow.conn, regla, values), *values), "creada")
+    return _told(uow, Regla(insert_one(uow, regla, values), *values), "creada")
 
 
 def cambiar(

@@ -46,7 +46,7 @@ def apply_reportes(
         if efecto.juicio.cierres:
             ordenes.cerrar(uow, despues, efecto.juicio.cierres)
     changed = dict.fromkeys(r.serial_number for r in reportes)
-    bulk_insert(uow.conn, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
+    bulk_insert(uow, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
     append_logs(uow, logs)
 
 

@@ -146,11 +146,11 @@ class Resumidor:
 def _advance(uow: UnitOfWork, told: int, now_told: int) -> bool:
     """Whether the summaries still told up to ``told``; then they tell up to ``now_told``."""
     sql = "UPDATE casa SET valor = ? WHERE clave = 'historial_hasta' AND valor = ?"
-    return raw(uow.conn).execute(sql, (now_told, told)).rowcount == 1
+    return uow.file.execute(sql, (now_told, told)).rowcount == 1
 
 
 def _store_blocks(uow: UnitOfWork, blocks: Sequence[Bloque]) -> None:
-    raw(uow.conn).executemany(f"INSERT OR REPLACE INTO log_bloque VALUES ({','.join('?' * 12)})", blocks)
+    uow.file.executemany(f"INSERT OR REPLACE INTO log_bloque VALUES ({','.join('?' * 12)})", blocks)
 
 
 def podar(db: Database) -> int:
@@ -161,7 +161,7 @@ def podar(db: Database) -> int:
     if gone[0] is None and device[0] is None:
         return 0
     with db.unit_of_work(CAUSE) as uow:
-        file = raw(uow.conn)
+        file = uow.file
         if gone[0] is None:
             return file.execute(_PRUNE_BLOCKS, (device[0], device[0], PRUNED)).rowcount
         for nivel in (HORA, DIA):

@@ -60,10 +60,10 @@ def abrir(uow: UnitOfWork, usuario_id: int, huella: str, *, agente: str) -> int:
     """Begin one; its id. Sessions that ended are forgotten, and the bound keeps the newest."""
     quitar_caducadas(uow)
     query = "SELECT id FROM sesion WHERE usuario_id = ? ORDER BY usada_en DESC, id DESC LIMIT -1 OFFSET ?"
-    for (old,) in raw(uow.conn).execute(query, (usuario_id, MAX_SESIONES - 1)).fetchall():
+    for (old,) in uow.file.execute(query, (usuario_id, MAX_SESIONES - 1)).fetchall():
         _end(uow, usuario_id, old)
     now, desde = iso_z(uow.now), printable(uow.causa.desde or "")[:64]
-    sesion_id = insert_one(uow.conn, sesion, (usuario_id, huella, now, now, desde, printable(agente)[:200]))
+    sesion_id = insert_one(uow, sesion, (usuario_id, huella, now, now, desde, printable(agente)[:200]))
     apuntar(uow, "sesion_abierta", credential(sesion_id))
     return sesion_id
 
@@ -85,7 +85,7 @@ def cerrar(uow: UnitOfWork, sesion_id: int, usuario_id: int | None) -> None:
         RecursoNotFound: there is none of that id, or it is somebody else's.
     """
     query = "SELECT usuario_id FROM sesion WHERE id = ?"
-    row = raw(uow.conn).execute(query, (sesion_id,)).fetchone() if sesion_id <= MAX_ID else None
+    row = uow.file.execute(query, (sesion_id,)).fetchone() if sesion_id <= MAX_ID else None
     if row is None or usuario_id not in (None, row[0]):
         raise RecursoNotFound
     _end(uow, row[0], sesion_id)
@@ -94,7 +94,7 @@ def cerrar(uow: UnitOfWork, sesion_id: int, usuario_id: int | None) -> None:
 
 def cerrar_todas(uow: UnitOfWork, usuario_id: int, *, salvo: str | None = None) -> None:
     """End every session of an account, but for the credential ``salvo``."""
-    for (one,) in raw(uow.conn).execute("SELECT id FROM sesion WHERE usuario_id = ?", (usuario_id,)).fetchall():
+    for (one,) in uow.file.execute("SELECT id FROM sesion WHERE usuario_id = ?", (usuario_id,)).fetchall():
         if credential(one) != salvo:
             _end(uow, usuario_id, one)
 
@@ -102,9 +102,9 @@ def cerrar_todas(uow: UnitOfWork, usuario_id: int, *, salvo: str | None = None) 
 def quitar_caducadas(uow: UnitOfWork) -> None:
     """Forget those that ended by themselves."""
     before = (iso_z(uow.now - IDLE), iso_z(uow.now - ABSOLUTE))
-    raw(uow.conn).execute("DELETE FROM sesion WHERE usada_en <= ? OR creada_en <= ?", before)
+    uow.file.execute("DELETE FROM sesion WHERE usada_en <= ? OR creada_en <= ?", before)
 
 
 def _end(uow: UnitOfWork, usuario_id: int, sesion_id: int) -> None:
-    raw(uow.conn).execute("DELETE FROM sesion WHERE id = ?", (sesion_id,))
+    uow.file.execute("DELETE FROM sesion WHERE id = ?", (sesion_id,))
     uow.revocados.append(AccesoRevocado(usuario_id, credential(sesion_id)))

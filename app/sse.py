@@ -90,6 +90,7 @@ class Hub:
         self._lock = threading.Lock()
         self._open: set[Subscription] = set()
         self._of_address: dict[str, int] = {}
+        self._filtros: dict[FiltroStream, tuple[FiltroStream, int]] = {}  # one for all that are equal, and its readers
         self._expiring: set[Subscription] = set()
         self._rights_changed: dict[int, int] = {}  # account -> number of the last event that it saw with its old rights
         self._waiters = threading.Lock()  # held to take a reader out of ``_parked``, and to send to one that is in it
@@ -123,13 +124,12 @@ class Hub:
         waiting = list(self._parked)
         if len(waiting) > AT_ONCE or self.last - before > AT_ONCE:
             return False
-        runs: dict[FiltroStream, tuple[int, bytes]] = {}
+        runs = {id(sub.filtro): sub.filtro for sub in waiting}  # equal ones are the same: see `open`
+        joined = {key: self._join(filtro, before, exact=False) for key, filtro in runs.items()}
         done = True
-        for sub in waiting:
-            if sub.filtro not in runs:
-                runs[sub.filtro] = self._join(sub.filtro, before, exact=False)
-            with self._waiters:
-                done &= sub not in self._parked or sub.take(before, *runs[sub.filtro])
+        with self._waiters:
+            for sub in waiting:
+                done &= sub not in self._parked or sub.take(before, *joined[id(sub.filtro)])
         return done
 
     def open(
@@ -156,7 +156,9 @@ class Hub:
             self._counts["resets"] += reset
             self._counts["reanudadas"] += cursor is not None
             start = cursor if cursor is not None else self.last
+            filtro, readers = self._filtros.get(filtro, (filtro, 0))
             sub = Subscription(self, filtro, address, start, reset=reset, quien=quien)
+            self._filtros[filtro] = filtro, readers + 1
             self._open.add(sub)
             self._of_address[address] = mine + 1
             self._counts["abiertas"] += 1
@@ -236,6 +238,9 @@ class Hub:
                 return
             self._open.discard(sub)
             self._expiring.discard(sub)
+            filtro, readers = self._filtros.pop(sub.filtro)
+            if readers > 1:
+                self._filtros[filtro] = filtro, readers - 1
             left = self._of_address[sub.address] - 1
             if left:
                 self._of_address[sub.address] = left
@@ -256,7 +261,8 @@ class Hub:
     def _remember(self, entry: Entry) -> None:
         self._entries[entry.event.secuencia] = entry
         self._bytes += entry.size
-        self._latest[entry.key] = newest(entry, self._latest.pop(entry.key, None))
+        key = entry.key
+        self._latest[key] = newest(entry, self._latest.pop(key, None))
 
     def _join(self, filtro: FiltroStream, cursor: int, *, exact: bool) -> tuple[int, bytes]:
         frames: list[bytes] = []

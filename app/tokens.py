@@ -57,7 +57,7 @@ def crear(
     """
     if expira_en is not None and expira_en <= uow.now:
         raise DatosInvalidos([ErrorCampo("expira_en", "ya ha pasado")])
-    db = raw(uow.conn)
+    db = uow.file
     db.execute("DELETE FROM token WHERE expira_en <= ?", (iso_z(uow.now),))
     if db.execute("SELECT count(*) FROM token WHERE usuario_id = ?", (usuario_id,)).fetchone()[0] >= MAX_TOKENS:
         raise DemasiadosNombrados(f"Ese usuario ya tiene {MAX_TOKENS} tokens; revoque alguno")
@@ -67,7 +67,7 @@ def crear(
     row = (
         usuario_id, nombre, digest(secreto), secreto[:SHOWN_CHARACTERS], ambito.value, iso_z(uow.now), end, None,
     )  # fmt: skip
-    made = _one(uow.conn, insert_one(uow.conn, token, row))
+    made = _one(uow.conn, insert_one(uow, token, row))
     apuntar(uow, "token_creado", credential(made.id), detalle={"usuario": made.usuario, "ambito": made.ambito})
     return made
 
@@ -87,11 +87,11 @@ def revocar(uow: UnitOfWork, token_id: int, usuario_id: int | None) -> None:
         RecursoNotFound: there is none of that id, or it is somebody else's.
     """
     query = "SELECT usuario_id FROM token WHERE id = ?"
-    row = raw(uow.conn).execute(query, (token_id,)).fetchone() if token_id <= MAX_ID else None
+    row = uow.file.execute(query, (token_id,)).fetchone() if token_id <= MAX_ID else None
     if row is None or usuario_id not in (None, row[0]):
         raise RecursoNotFound
     found = _one(uow.conn, token_id)
-    raw(uow.conn).execute("DELETE FROM token WHERE id = ?", (token_id,))
+    uow.file.execute("DELETE FROM token WHERE id = ?", (token_id,))
     uow.revocados.append(AccesoRevocado(row[0], credential(token_id)))
     apuntar(uow, "token_revocado", credential(token_id), detalle={"usuario": found.usuario, "nombre": found.nombre})
 

@@ -122,7 +122,7 @@ def crear(uow: UnitOfWork, nombre: str, clave: str, *, rol: Rol, alcance: Alcanc
     _check_alcance(rol, alcance)
     nombrados.admitir(uow.conn, usuario, nombre, maximo=MAX_USUARIOS)
     now = iso_z(uow.now)
-    usuario_id = insert_one(uow.conn, usuario, (nombre, clave, rol.value, True, _dump(alcance), now, now))
+    usuario_id = insert_one(uow, usuario, (nombre, clave, rol.value, True, _dump(alcance), now, now))
     apuntar(uow, "usuario_creado", nombre, detalle={"rol": rol.value})
     return obtener(uow.conn, usuario_id)
 
@@ -157,7 +157,7 @@ def cambiar(uow: UnitOfWork, usuario_id: int, cambio: CambioUsuario) -> Usuario:
         return antes
     if not (rol == Rol.ADMINISTRADOR and activo):
         _check_not_last(uow, antes)
-    raw(uow.conn).execute(
+    uow.file.execute(
         "UPDATE usuario SET rol = ?, activo = ?, alcance = ? WHERE id = ?",
         (rol.value, activo, _dump(alcance), usuario_id),
     )
@@ -178,14 +178,14 @@ def poner_clave(uow: UnitOfWork, usuario_id: int, clave: str, *, salvo: str | No
     """
     found = obtener(uow.conn, usuario_id)
     query = "UPDATE usuario SET clave = ?, clave_en = ? WHERE id = ?"
-    raw(uow.conn).execute(query, (clave, iso_z(uow.now), usuario_id))
+    uow.file.execute(query, (clave, iso_z(uow.now), usuario_id))
     sesiones.cerrar_todas(uow, usuario_id, salvo=salvo)
     apuntar(uow, "clave_cambiada", found.nombre)
 
 
 def recordar_clave(uow: UnitOfWork, usuario_id: int, antes: str, clave: str) -> None:
     """The same password, hashed with today's parameters, unless it was changed meanwhile."""
-    raw(uow.conn).execute("UPDATE usuario SET clave = ? WHERE id = ? AND clave = ?", (clave, usuario_id, antes))
+    uow.file.execute("UPDATE usuario SET clave = ? WHERE id = ? AND clave = ?", (clave, usuario_id, antes))
 
 
 def borrar(uow: UnitOfWork, usuario_id: int) -> None:
@@ -203,7 +203,7 @@ def borrar(uow: UnitOfWork, usuario_id: int) -> None:
         "UPDATE reclamacion SET usuario_id = NULL WHERE usuario_id = ?",
         "DELETE FROM usuario WHERE id = ?",
     ):
-        raw(uow.conn).execute(query, (usuario_id,))
+        uow.file.execute(query, (usuario_id,))
     uow.revocados.append(AccesoRevocado(usuario_id))
     apuntar(uow, "usuario_borrado", found.nombre)
 
@@ -228,7 +228,7 @@ def _check_not_last(uow: UnitOfWork, leaving: Usuario) -> None:
     if leaving.rol != Rol.ADMINISTRADOR or not leaving.activo:
         return
     query = "SELECT 1 FROM usuario WHERE rol = ? AND activo AND id != ? LIMIT 1"
-    if raw(uow.conn).execute(query, (Rol.ADMINISTRADOR.value, leaving.id)).fetchone() is None:
+    if uow.file.execute(query, (Rol.ADMINISTRADOR.value, leaving.id)).fetchone() is None:
         raise UltimoAdministrador
 
 

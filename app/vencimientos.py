@@ -56,7 +56,7 @@ def _expire(uow: UnitOfWork, antes: Dispositivo, order: Orden) -> Dispositivo:
             configuracion_en_json=stamped(antes, configuracion, now),
             deseada_version=antes.deseada_version + 1,
         )
-    bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+    bulk_insert(uow, dispositivo, [row_of(despues)], upsert=True)
     if despues.estado != antes.estado:
         cause = Causa("orden", orden=order.id, detalle=f"expiró; el dispositivo sigue {estado_of(bool(volver))}")
         append_logs(uow, [(despues.id, despues.estado, despues.parametros_json, cause.json())])

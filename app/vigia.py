@@ -188,7 +188,7 @@ def _store(uow: UnitOfWork, antes: Dispositivo, estado: str, motivo: str) -> Non
         version=antes.version + 1,
         actualizado_en=now,
     )
-    bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+    bulk_insert(uow, dispositivo, [row_of(despues)], upsert=True)
     announce(uow, despues, antes.reclamado, CambioDeseada.NO)
     if estado == antes.conectividad:
         return

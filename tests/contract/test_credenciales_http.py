@@ -52,7 +52,7 @@ def casa(tmp_path: Path) -> Iterator[Casa]:
                 tokens.crear(uow, who.id, given[name], nombre="x", ambito=Ambito.TODO, expira_en=None)
                 if name == "ana":
                     claim = (device_id, who.id, "2026-11-26T00:00:00.000000Z")
-                    raw(uow.conn).execute("INSERT INTO reclamacion VALUES (?, ?, ?)", claim)
+                    uow.file.execute("INSERT INTO reclamacion VALUES (?, ?, ?)", claim)
         yield Casa(edge, given)
 
 

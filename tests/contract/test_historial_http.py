@@ -31,15 +31,15 @@ def client(request, tmp_path_factory):
     services = make_services(tmp_path_factory.mktemp("casa"), EdgeSettings(), {})
     rows = [a_row(i) for i in range(ROWS)]
     with services.db.unit_of_work() as uow:
-        bulk_insert(uow.conn, dispositivo, [row_of(a_device(i)) for i in (1, 2)], upsert=True)
-        bulk_insert(uow.conn, estado_log, rows[: ROWS if request.param == "resumido" else ROWS // 2])
+        bulk_insert(uow, dispositivo, [row_of(a_device(i)) for i in (1, 2)], upsert=True)
+        bulk_insert(uow, estado_log, rows[: ROWS if request.param == "resumido" else ROWS // 2])
     if request.param != "sin resumir":
         resumidor = Resumidor(services.db, services.clock)
         while resumidor.tick(all_now=True) == 0.0:
             pass
     if request.param != "resumido":
         with services.db.unit_of_work() as uow:
-            bulk_insert(uow.conn, estado_log, rows[ROWS // 2 :])
+            bulk_insert(uow, estado_log, rows[ROWS // 2 :])
     yield create_app(services).test_client()
     services.db.close()
 

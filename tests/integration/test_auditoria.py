@@ -63,7 +63,7 @@ def test_pages_are_those_of_a_plain_list(noted, quien, accion, desde, hasta, per
         for who, what in noted:
             note(house, who, what)
         with house.db.unit_of_work() as uow:
-            raw(uow.conn).execute("DELETE FROM auditoria WHERE id <= ?", (gone,))
+            uow.file.execute("DELETE FROM auditoria WHERE id <= ?", (gone,))
         everything = [Anotacion(*row) for row in house.rows("SELECT * FROM auditoria ORDER BY id DESC")]
         wanted = [line for line in everything if matches(line, quien, accion, desde, hasta)]
         filtro = {"quien": quien, "accion": accion, "desde": desde, "hasta": hasta}
@@ -117,7 +117,7 @@ def test_a_deep_page_of_a_long_audit_costs_what_the_first_one_does(house):
     """By keys, not by counting past a hundred thousand lines: what SQLite itself says it will do."""
     with house.db.unit_of_work() as uow:
         row = ("2026-11-23T14:00:00.000000Z", "ana", None, "usuario_creado", None, "hecho", "{}")
-        raw(uow.conn).executemany(
+        uow.file.executemany(
             "INSERT INTO auditoria (instante, quien, desde, accion, objeto, resultado, detalle) VALUES (?,?,?,?,?,?,?)",
             [row] * 100_000,
         )

@@ -83,7 +83,7 @@ def test_a_rollback_publishes_nothing_and_gives_the_numbers_again(house, error):
     with pytest.raises(error):
         with house.db.unit_of_work() as uow:
             uow.events.append(an_event(uow))
-            insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
+            insert_one(uow, dispositivo, row_of(a_device())[1:])
             raise error
     assert house.events == []
     assert house.scalar("SELECT count(*) FROM dispositivo") == 0
@@ -96,8 +96,8 @@ def test_a_rollback_publishes_nothing_and_gives_the_numbers_again(house, error):
 def test_a_statement_that_fails_rolls_all_back(house):
     with pytest.raises(sqlite3.IntegrityError):
         with house.db.unit_of_work() as uow:
-            insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
-            insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
+            insert_one(uow, dispositivo, row_of(a_device())[1:])
+            insert_one(uow, dispositivo, row_of(a_device())[1:])
     assert house.scalar("SELECT count(*) FROM dispositivo") == 0
 
 
@@ -145,7 +145,7 @@ def test_numbers_go_on_after_a_restart(tmp_path):
 # --- readers and locks ------------------------------------------------------------------------------------------------
 def test_a_reader_neither_waits_for_a_writer_nor_sees_what_is_not_committed(house):
     with house.db.unit_of_work() as uow:
-        insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
+        insert_one(uow, dispositivo, row_of(a_device())[1:])
         began = time.monotonic()
         assert house.scalar("SELECT count(*) FROM dispositivo") == 0
         assert time.monotonic() - began < 0.3
@@ -156,7 +156,7 @@ def test_a_reader_sees_one_snapshot(house):
     with house.db.reader() as conn:
         count = conn.exec_driver_sql("SELECT count(*) FROM dispositivo").scalar_one()
         with house.db.unit_of_work() as uow:
-            insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
+            insert_one(uow, dispositivo, row_of(a_device())[1:])
         assert conn.exec_driver_sql("SELECT count(*) FROM dispositivo").scalar_one() == count == 0
     assert house.scalar("SELECT count(*) FROM dispositivo") == 1
 
@@ -238,15 +238,15 @@ def test_a_slow_unit_makes_the_next_writer_give_up_in_time(house):
 
 def test_a_full_file_is_said_and_mends_by_itself(house):
     with house.db.unit_of_work() as uow:
-        device_id = insert_one(uow.conn, dispositivo, row_of(a_device(1, "LLENO"))[1:])
+        device_id = insert_one(uow, dispositivo, row_of(a_device(1, "LLENO"))[1:])
     """SQLITE_FULL from the real engine: the file may not grow. The unit is undone, the next one starts afresh."""
     with house.db.unit_of_work() as uow:
-        pages = db_module.raw(uow.conn).execute("PRAGMA page_count").fetchone()[0]
-        db_module.raw(uow.conn).execute(f"PRAGMA max_page_count={pages}")
+        pages = uow.file.execute("PRAGMA page_count").fetchone()[0]
+        uow.file.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(StorageFull):
         with house.db.unit_of_work() as uow:
             uow.events.append(an_event(uow))
-            bulk_insert(uow.conn, estado_log, [(device_id, "activo", "x" * 4000, "t", None)] * 100)
+            bulk_insert(uow, estado_log, [(device_id, "activo", "x" * 4000, "t", None)] * 100)
     assert house.events == []
     assert house.scalar("SELECT count(*) FROM estado_log") == 0
     house_writes(house)  # on a fresh connection, which has no such bound
@@ -254,14 +254,14 @@ def test_a_full_file_is_said_and_mends_by_itself(house):
 
 def house_writes(house):
     with house.db.unit_of_work() as uow:
-        device_id = insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
-        bulk_insert(uow.conn, estado_log, [(device_id, "activo", "x" * 4000, "t", None)] * 100)
+        device_id = insert_one(uow, dispositivo, row_of(a_device())[1:])
+        bulk_insert(uow, estado_log, [(device_id, "activo", "x" * 4000, "t", None)] * 100)
     assert house.scalar("SELECT count(*) FROM estado_log") == 100
 
 
 def test_the_promised_pragmas_are_in_force(house):
     with house.db.unit_of_work() as uow:
-        ask = lambda name: db_module.raw(uow.conn).execute(f"PRAGMA {name}").fetchone()[0]  # noqa: E731
+        ask = lambda name: uow.file.execute(f"PRAGMA {name}").fetchone()[0]  # noqa: E731
         assert (ask("journal_mode"), ask("synchronous"), ask("foreign_keys")) == ("wal", 2, 1)
     with house.db.reader() as conn:
         assert conn.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one() == 0, "only the writer checkpoints"
@@ -271,11 +271,11 @@ def test_closing_leaves_one_file_and_the_log_stays_small(tmp_path):
     with House(tmp_path) as house:
         row = row_of(a_device())[1:]
         with house.db.unit_of_work() as uow:
-            device_id = insert_one(uow.conn, dispositivo, row)
+            device_id = insert_one(uow, dispositivo, row)
         for _ in range(60):
             with house.db.unit_of_work() as uow:
                 row = (device_id, "activo", '{"t":20.5,"h":50}', "2026-11-23 14:00:00.0", None)
-                bulk_insert(uow.conn, estado_log, [row] * 500)
+                bulk_insert(uow, estado_log, [row] * 500)
             assert house.db.size() < 16 << 20
             house.scalar("SELECT count(*) FROM casa")
         grown = house.db.size()
@@ -293,9 +293,9 @@ SIZES = [0, 1, 2, 33, 1000]
 @pytest.mark.parametrize("size", SIZES)
 def test_bulk_insert_writes_each_row_once_and_in_order(house, size):
     with house.db.unit_of_work() as uow:
-        insert_one(uow.conn, dispositivo, row_of(a_device())[1:])
+        insert_one(uow, dispositivo, row_of(a_device())[1:])
     with house.db.unit_of_work() as uow:
-        bulk_insert(uow.conn, estado_log, [(1, f"e{i}", "{}", "t", None) for i in range(size)])
+        bulk_insert(uow, estado_log, [(1, f"e{i}", "{}", "t", None) for i in range(size)])
     assert house.rows("SELECT id, estado FROM estado_log ORDER BY id") == [(i + 1, f"e{i}") for i in range(size)]
 
 
@@ -303,9 +303,9 @@ def test_bulk_insert_writes_each_row_once_and_in_order(house, size):
 def test_an_upsert_overwrites_by_id_and_touches_nothing_else(house, size):
     devices = [a_device(i) for i in range(1, size + 3)]
     with house.db.unit_of_work() as uow:
-        bulk_insert(uow.conn, dispositivo, [row_of(d) for d in devices], upsert=True)
+        bulk_insert(uow, dispositivo, [row_of(d) for d in devices], upsert=True)
         bulk_insert(
-            uow.conn,
+            uow,
             dispositivo,
             [row_of(a_device(i, nombre="nuevo", version=2)) for i in range(1, size + 1)],
             upsert=True,
@@ -317,7 +317,7 @@ def test_an_upsert_overwrites_by_id_and_touches_nothing_else(house, size):
 @pytest.mark.parametrize("size", [0, 1, MAX_IN - 1, MAX_IN, MAX_IN + 1, 2 * MAX_IN + 1])
 def test_select_in_finds_all_that_exist(house, size):
     with house.db.unit_of_work() as uow:
-        bulk_insert(uow.conn, dispositivo, [row_of(a_device(i)) for i in range(1, size + 1)], upsert=True)
+        bulk_insert(uow, dispositivo, [row_of(a_device(i)) for i in range(1, size + 1)], upsert=True)
         wanted = [a_device(i).serial_number for i in range(1, size + 1)] + ["nadie"]
         found = list(select_in(uow.conn, dispositivo, "serial_number", wanted))
     assert sorted(row[0] for row in found) == list(range(1, size + 1))
@@ -326,7 +326,7 @@ def test_select_in_finds_all_that_exist(house, size):
 def test_text_that_looks_like_sql_is_only_text(house):
     nasty = "'; DROP TABLE dispositivo; --"
     with house.db.unit_of_work() as uow:
-        bulk_insert(uow.conn, dispositivo, [row_of(a_device(1, nasty, nombre=nasty))], upsert=True)
+        bulk_insert(uow, dispositivo, [row_of(a_device(1, nasty, nombre=nasty))], upsert=True)
         assert len(list(select_in(uow.conn, dispositivo, "serial_number", [nasty, "?", "%"]))) == 1
 
 

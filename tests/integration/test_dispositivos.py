@@ -225,7 +225,7 @@ def test_what_an_old_database_holds_can_still_be_switched(house):
         from app.domain.dispositivo import dump_object
 
         row = row_of(a_device(1, "A", estado="activo", configuracion_json=dump_object(big)))
-        bulk_insert(uow.conn, dispositivo, [row], upsert=True)
+        bulk_insert(uow, dispositivo, [row], upsert=True)
     off = put(house, a_device(1), encendido=False)
     assert (off.estado, off.configuracion["encendido"]) == ("inactivo", False)
     assert put(house, a_device(1), encendido=True).estado == "activo"
@@ -255,7 +255,7 @@ def test_the_filters_of_the_list_are_what_they_say(rows, reclamado, tipo, estado
 
         with House(Path(folder)) as house:
             with house.db.unit_of_work() as uow:
-                bulk_insert(uow.conn, dispositivo, [row_of(d) for d in devices], upsert=True)
+                bulk_insert(uow, dispositivo, [row_of(d) for d in devices], upsert=True)
             with house.db.reader() as conn:
                 found = dispositivos.listar(conn, FiltroLista(reclamado, tipo, estado, q))
                 free = dispositivos.no_reclamados(conn)

@@ -20,9 +20,7 @@ from tests.support.nucleo import House, a_device
 def house(tmp_path_factory):
     with House(tmp_path_factory.mktemp("casa")) as house:
         with house.db.unit_of_work() as uow:
-            bulk_insert(
-                uow.conn, dispositivo, [row_of(a_device(1)), row_of(a_device(2)), row_of(a_device(3))], upsert=True
-            )
+            bulk_insert(uow, dispositivo, [row_of(a_device(1)), row_of(a_device(2)), row_of(a_device(3))], upsert=True)
             append_logs(uow, [(1 + i % 2, f"e{i}", "{}", None) for i in range(46)])
         yield house
 
@@ -63,7 +61,7 @@ def test_rows_of_the_original_program_are_read_as_they_are(house):
     """NULLs, a timestamp without fraction; order is by id, whatever the clock said."""
     with house.db.unit_of_work() as uow:
         bulk_insert(
-            uow.conn,
+            uow,
             estado_log,
             [
                 (2, None, None, None, None),

@@ -55,14 +55,13 @@ def test_a_commit_that_fails_is_not_acknowledged(tmp_path):
 
 
 def test_a_full_disk_pauses_and_resumes_by_itself(tmp_path):
-    from app.db import raw
 
     with line(tmp_path) as it:
         it.offer(message(0))
         wait_until(lambda: it.acked == [1])
         with it.house.db.unit_of_work() as uow:
-            pages = raw(uow.conn).execute("PRAGMA page_count").fetchone()[0]
-            raw(uow.conn).execute(f"PRAGMA max_page_count={pages}")  # until the writer connects afresh
+            pages = uow.file.execute("PRAGMA page_count").fetchone()[0]
+            uow.file.execute(f"PRAGMA max_page_count={pages}")  # until the writer connects afresh
         for n in range(1, 200):
             it.offer({"serial_number": "A", "parametros": {"n": n, "x": "y" * 2000}})
         wait_until(lambda: len(it.acked) == 200, 10)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from app import dispositivos, escenas, reglas
-from app.db import raw
 from app.motor import MAX_COLA, MAX_DISPAROS
 from tests.support.reglas import AVISO, A, B, C, Ruled
 
@@ -136,7 +135,7 @@ def test_a_scene_of_a_rule(house: Ruled) -> None:
 
 def test_what_fails_is_told_and_the_rest_is_done(house: Ruled) -> None:
     with house.db.unit_of_work() as uow:
-        raw(uow.conn).execute(
+        uow.file.execute(
             "INSERT INTO regla VALUES (7, 'rota', 1, ?, '{}', 0, NULL, 'x')",
             (json.dumps({"condicion": house.above(), "acciones": [{"tipo": "escena", "escena_id": 99}, AVISO]}),),
         )

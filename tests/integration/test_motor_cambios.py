@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import pytest
 
 from app import avisos, dispositivos, escenas, reglas
-from app.db import raw
 from app.domain.errors import StorageBusy
 from app.domain.peticiones import Cambios
 from tests.support.reglas import AVISO, A, B, C, Ruled
@@ -29,8 +28,8 @@ def vanish(house: Ruled, serial: str) -> None:
     device_id = house.id(serial)
     with house.db.unit_of_work() as uow:
         for table in ("estado_log", "orden", "aviso"):
-            raw(uow.conn).execute(f"DELETE FROM {table} WHERE dispositivo_id = ?", (device_id,))
-        raw(uow.conn).execute("DELETE FROM dispositivo WHERE id = ?", (device_id,))
+            uow.file.execute(f"DELETE FROM {table} WHERE dispositivo_id = ?", (device_id,))
+        uow.file.execute("DELETE FROM dispositivo WHERE id = ?", (device_id,))
 
 
 def busy(*_: Any, **__: Any) -> NoReturn:
@@ -61,7 +60,7 @@ def test_a_rule_that_cannot_be_read_stops_no_other(house: Ruled) -> None:
     with house.db.unit_of_work() as uow:
         for n, text in enumerate(('{"condicion":{},"acciones":[]}', "[]", "no es JSON"), 1):
             row = (n, f"rota {n}", text)
-            raw(uow.conn).execute("INSERT INTO regla VALUES (?, ?, 1, ?, '{}', 0, NULL, 'x')", row)
+            uow.file.execute("INSERT INTO regla VALUES (?, ?, 1, ?, '{}', 0, NULL, 'x')", row)
     good = house.when(house.above())
     house.x(50)
     assert house.fired(good) == 1
@@ -117,7 +116,7 @@ def test_a_notice_of_failure_ends_with_the_next_success_or_with_the_rule(house: 
     house.x(50)
     assert house.notices("regla_fallida")[0]["estado"] == "resuelto"
     with house.db.unit_of_work() as uow:
-        raw(uow.conn).execute("UPDATE escena SET acciones = ?", (json.dumps(acciones),))
+        uow.file.execute("UPDATE escena SET acciones = ?", (json.dumps(acciones),))
     house.x(0)
     house.x(50)
     assert house.notices("regla_fallida")[0]["estado"] == "nuevo"

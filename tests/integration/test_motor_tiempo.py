@@ -157,7 +157,7 @@ def _live(house: Ruled, serial: str, estado: str, motivo: str) -> None:
     with house.db.unit_of_work() as uow:
         antes = house.device(serial)
         despues = replace(antes, conectividad=estado, conectividad_motivo=motivo, version=antes.version + 1)
-        bulk_insert(uow.conn, dispositivo, [row_of(despues)], upsert=True)
+        bulk_insert(uow, dispositivo, [row_of(despues)], upsert=True)
         announce(uow, despues, antes.reclamado, CambioDeseada.NO)
     house.settle()
 

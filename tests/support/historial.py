@@ -30,7 +30,7 @@ class HouseWithHistory(House):
         super().__init__(folder)
         self.resumidor = Resumidor(self.db, self.clock)
         with self.db.unit_of_work(PERSONA) as uow:
-            bulk_insert(uow.conn, dispositivo, [row_of(a_device(i + 1)) for i in range(devices)], upsert=True)
+            bulk_insert(uow, dispositivo, [row_of(a_device(i + 1)) for i in range(devices)], upsert=True)
         self.move(zona)
 
     def move(self, zona: str) -> None:
@@ -39,7 +39,7 @@ class HouseWithHistory(House):
 
     def log(self, rows: Iterable[Row]) -> None:
         with self.db.unit_of_work() as uow:
-            bulk_insert(uow.conn, estado_log, [(d, e, json.dumps(p), t, None) for d, e, p, t in rows])
+            bulk_insert(uow, estado_log, [(d, e, json.dumps(p), t, None) for d, e, p, t in rows])
 
     def settle(self) -> None:
         """Until the thread would have nothing to do."""

@@ -14,7 +14,7 @@ from typing import Any
 from app import dispositivos
 from app.bus import Bus
 from app.clock import Clock
-from app.db import Database, raw
+from app.db import Database
 from app.domain.dispositivo import Dispositivo, dump_object
 from app.domain.events import Event
 from app.domain.reporte import parse
@@ -97,7 +97,7 @@ class House:
         """What the writer's connection runs meanwhile, as SQLite itself sees it."""
         seen: list[str] = []
         with self.db.unit_of_work() as uow:
-            driver = raw(uow.conn)
+            driver = uow.file
         driver.set_trace_callback(seen.append)
         yield seen
         driver.set_trace_callback(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app import tokens
-from app.db import Database, raw
+from app.db import Database
 from app.domain.identidad import DE_ROL, Alcance, Ambito, Identidad, Permiso, Rol
 from app.secretos import new_token
 
@@ -17,7 +17,7 @@ def open_accounts(db: Database, names: Iterable[str], rol: Rol = Rol.MIEMBRO) ->
         for name in names:
             row = (name, "x", rol.value, True, uow.now.isoformat(), uow.now.isoformat())
             sql = "INSERT INTO usuario (nombre, clave, rol, activo, creado_en, clave_en) VALUES (?, ?, ?, ?, ?, ?)"
-            found[name] = account(raw(uow.conn).execute(sql, row).lastrowid or 0, name, rol)
+            found[name] = account(uow.file.execute(sql, row).lastrowid or 0, name, rol)
     return found
 
 
