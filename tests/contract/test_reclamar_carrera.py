@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from app.db import raw
+from app.domain.identidad import Rol
+from tests.support.credenciales import an_account
 from tests.support.edge import running
-from tests.support.personas import bearers, open_accounts
 
 PEOPLE, ROUNDS = 50, 200
 
@@ -25,7 +26,8 @@ def edge(tmp_path):
 def people(edge):
     """Name -> its ``Authorization``."""
     db = edge.services.db
-    return bearers(db, open_accounts(db, [f"p{n}" for n in range(PEOPLE)]).values())
+    names = [f"p{n}" for n in range(PEOPLE)]
+    return {name: an_account(db, name, Rol.MIEMBRO).bearer()["Authorization"] for name in names}
 
 
 def claim_all(edge, people, serials):

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.support.procesos import wait_until
+from tests.support.procesos import require, wait_until
 from tests.support.red import OtraMaquina
 
 ASK = """
@@ -90,3 +90,40 @@ except OSError:
     print("cerrado")
 """
     assert other.python(code).strip() == "cerrado"
+
+
+CURL = """
+import os, pathlib, subprocess, sys
+home = pathlib.Path({home!r})
+(home / ".netrc").write_text("machine {host} login ana password {token}\\n")
+(home / ".netrc").chmod(0o600)
+env = {{**os.environ, "HOME": str(home)}}
+url = "http://{host}:{port}"
+for path in {paths!r}:
+    done = subprocess.run(["curl", "-s", "-n", "-o", "/dev/null", "-w", "%{{http_code}}", url + path],
+                          env=env, capture_output=True, text=True, timeout=20)
+    print(done.stdout)
+client = subprocess.Popen([sys.executable, "sse_client.py", "--url", url, "--max-retries", "1"], env=env,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+print(client.stdout.readline().strip(), client.stdout.readline().strip())
+client.kill()
+client.wait()
+"""
+
+
+def test_a_token_in_netrc_opens_the_door_for_curl_and_for_the_stream(own_parts, other, tmp_path):
+    """From the other machine, with the very lines of the README; taken back, the same lines get a 401."""
+    require("curl")
+    backend = own_parts.backend(own_parts.mosquitto(), BACKEND_HOST="0.0.0.0")
+    sent = {"nombre": "ana", "clave": "tres palabras sueltas", "rol": "miembro"}
+    account = backend.http.post("/usuarios", sent).json
+    token = backend.http.post("/tokens", {"usuario": "ana", "nombre": "curl", "ambito": "leer"}).json
+    place = {"home": str(tmp_path), "host": other.here, "port": backend.port, "token": token["token"]}
+    *codes, hello = other.python(CURL.format(paths=["/dispositivos", "/salud"], **place)).splitlines()
+    assert codes == ["200", "200"]
+    assert "401" not in hello
+    assert account["rol"] == "miembro"
+    assert backend.http.request("DELETE", f"/tokens/{token['id']}").status == 204
+    *codes, refused = other.python(CURL.format(paths=["/dispositivos"], **place)).splitlines()
+    assert codes == ["401"]
+    assert "401" in refused

@@ -1,13 +1,11 @@
-"""People with accounts, for tests of what each may do: rows in the database, and tokens of them."""
+"""People with accounts, for tests of what each may do: rows in the database, and who they are to the use-cases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app import tokens
 from app.db import Database
-from app.domain.identidad import DE_ROL, Alcance, Ambito, Identidad, Permiso, Rol
-from app.secretos import new_token
+from app.domain.identidad import DE_ROL, Alcance, Identidad, Permiso, Rol
 
 
 def open_accounts(db: Database, names: Iterable[str], rol: Rol = Rol.MIEMBRO) -> dict[str, Identidad]:
@@ -23,15 +21,3 @@ def open_accounts(db: Database, names: Iterable[str], rol: Rol = Rol.MIEMBRO) ->
 
 def account(usuario_id: int, name: str, rol: Rol = Rol.MIEMBRO, alcance: Alcance | None = None) -> Identidad:
     return Identidad(name, Permiso(DE_ROL[rol]), usuario_id, rol, f"sesion:{usuario_id}", alcance)
-
-
-def bearers(db: Database, people: Iterable[Identidad]) -> dict[str, str]:
-    """The ``Authorization`` of a token of each, by name."""
-    found = {}
-    with db.unit_of_work() as uow:
-        for who in people:
-            secret = new_token()
-            assert who.usuario_id is not None
-            tokens.crear(uow, who.usuario_id, secret, nombre="prueba", ambito=Ambito.TODO, expira_en=None)
-            found[who.quien] = f"Bearer {secret}"
-    return found
