@@ -68,6 +68,15 @@ class Config:
     ORDER_TTL_S = 60.0
     ORDERS_KEPT = 200
 
+    # Backups
+    BACKUP_EVERY_H = 24.0
+    BACKUP_DIR = ""
+    BACKUP_DAYS = 7
+    BACKUP_WEEKS = 4
+    BACKUP_MONTHS = 6
+    BACKUP_MAX_MB = 2_000
+    BACKUP_PASSPHRASE = ""
+
     # Notices
     NOTICES_MAX = 500
     NOTIFY_MIN_GRAVEDAD = "info"
@@ -296,6 +305,25 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Tiempo que una orden espera a que el dispositivo la cumpla; o tres de sus informes, si es más.",
     ),
     _entero("ORDERS_KEPT", 1, 100_000, "órdenes", "Órdenes ya terminadas que se guardan de cada dispositivo."),
+    _numero("BACKUP_EVERY_H", 0, 8_760, "h", "Cada cuánto se hace un respaldo de la casa. 0 = solo cuando se pide."),
+    Ajuste("BACKUP_DIR", "texto", "Carpeta de los respaldos, mejor en otro disco. Vacía: instance/respaldos."),
+    _entero("BACKUP_DAYS", 1, 3_660, "respaldos", "Días de los que se conserva el último respaldo."),
+    _entero("BACKUP_WEEKS", 0, 520, "respaldos", "Semanas de las que se conserva el último respaldo."),
+    _entero("BACKUP_MONTHS", 0, 120, "respaldos", "Meses de los que se conserva el último respaldo."),
+    _entero(
+        "BACKUP_MAX_MB",
+        0,
+        100_000_000,
+        "MB",
+        "Lo más que ocupan los respaldos; los más antiguos se van, y el último se queda. 0 = sin límite.",
+    ),
+    Ajuste(
+        "BACKUP_PASSPHRASE",
+        "texto",
+        "Frase con la que se cifran los respaldos. Sin ella no se pueden recuperar: apúntela en otro sitio. Vacía: sin "
+        "cifrar.",
+        secreto=True,
+    ),
     _entero("NOTICES_MAX", 10, 100_000, "avisos", "Avisos que se guardan; los resueltos más antiguos se van primero."),
     Ajuste(
         "NOTIFY_MIN_GRAVEDAD",

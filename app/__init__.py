@@ -31,6 +31,7 @@ def create_app(services: Services) -> Flask:
         routes_historial,
         routes_horario,
         routes_reglas,
+        routes_respaldos,
         routes_sistema,
     )
     from app.rutas_ids import DeviceIdConverter
@@ -55,6 +56,7 @@ def create_app(services: Services) -> Flask:
         routes_historial,
         routes_horario,
         routes_reglas,
+        routes_respaldos,
         routes_sistema,
     ):
         app.register_blueprint(doors.blueprint(services))

@@ -128,6 +128,31 @@ def sbom_command() -> int:
     return show(ROOT)
 
 
+@iot.command("respaldo")
+@click.option("--listar", "what", flag_value="listar", help="Enseña los que hay.")
+@click.option("--verificar", "name", metavar="FICHERO", help="Lee uno entero y dice qué tiene.")
+@click.option("--despacio", is_flag=True, help="Cede el paso a todo lo demás.")
+@_json
+def backup_command(what: str | None, name: str | None, despacio: bool, as_json: bool) -> int:
+    """Hace un respaldo de la casa y lo comprueba; con el programa en marcha o sin él."""
+    from app import cli_respaldo
+
+    if name is not None:
+        return _with_settings(lambda settings: cli_respaldo.check(settings, name), write=False)
+    if what is not None:
+        return _with_settings(lambda settings: cli_respaldo.show(settings, as_json=as_json), write=False)
+    return _with_settings(lambda s: cli_respaldo.make(s, slowly=despacio, as_json=as_json), write=False)
+
+
+@iot.command("restaurar")
+@click.argument("fichero")
+def restore_command(fichero: str) -> int:
+    """Devuelve la casa a como estaba en un respaldo, con el programa parado; lo que había se aparta."""
+    from app import cli_respaldo
+
+    return _with_settings(lambda settings: cli_respaldo.restore(settings, fichero), write=False)
+
+
 @iot.group("usuario", context_settings=HELP_NAMES, subcommand_metavar="orden [argumentos]")
 def user_group() -> None:
     """Cuentas: quién entra y qué puede."""
@@ -316,8 +341,8 @@ def _on_accounts(action: Callable[[Puerta], None]) -> int:
 
 
 def _start(*, demo: bool) -> int:
+    from app.arranque import run_forever
     from app.banner import show_banner
-    from app.runtime import run_forever
 
     return _with_settings(lambda settings: run_forever(settings, demo=demo, banner=show_banner), write=True)
 

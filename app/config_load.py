@@ -102,6 +102,13 @@ class Settings:
     command_grace_s: float
     order_ttl_s: float
     orders_kept: int
+    backup_every_h: float
+    backup_dir: str
+    backup_days: int
+    backup_weeks: int
+    backup_months: int
+    backup_max_mb: int
+    backup_passphrase: str
     notices_max: int
     notify_min_gravedad: str
     notify_webhook_url: str = field(repr=False)

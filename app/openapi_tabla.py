@@ -43,6 +43,7 @@ from app.openapi_ordenes import (
     OPERACIONES_ORDENES,
 )
 from app.openapi_reglas import ESQUEMAS_REGLAS, OPERACIONES_REGLAS
+from app.openapi_respaldos import ESQUEMAS_RESPALDOS, OPERACIONES_RESPALDOS
 from app.schemas import CuerpoCambios
 from app.schemas_alta import CuerpoAlta, CuerpoReclamo
 
@@ -234,6 +235,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_CUENTAS,
     *OPERACIONES_AVISOS,
     *OPERACIONES_AUTORIDAD,
+    *OPERACIONES_RESPALDOS,
     Operacion(
         "GET",
         "/mensajes/rechazados",
@@ -385,4 +387,4 @@ ESQUEMAS |= (
     | ESQUEMAS_HISTORIAL
     | ESQUEMAS_HORARIO
 )
-ESQUEMAS |= ESQUEMAS_CUENTAS | ESQUEMAS_ENTRADAS | ESQUEMAS_CREDENCIALES
+ESQUEMAS |= ESQUEMAS_RESPALDOS | ESQUEMAS_CUENTAS | ESQUEMAS_ENTRADAS | ESQUEMAS_CREDENCIALES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import secrets
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 
@@ -24,7 +23,6 @@ from app.avisos import cerrar_puertas
 from app.broker import BrokerError, BrokerInfo, choose_broker
 from app.broker_base import Broker
 from app.bus import Bus
-from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock, iso_z
 from app.config_load import Settings
 from app.contrasenas import Contrasenas
@@ -41,12 +39,13 @@ from app.ingest import Delivery, Ingest
 from app.intentos import Intentos
 from app.limpieza import Limpieza
 from app.mensajero import Mensajero
-from app.migrations import HEAD, DatabaseFault, migrate
+from app.migrations import HEAD, migrate
 from app.motor import Motor
 from app.mqtt_client import MqttClient
 from app.pases import Pases
 from app.programador import Programador
 from app.puertas import Apprise, Puerta, Webhook
+from app.respaldador import Respaldador
 from app.resumidor import Resumidor
 from app.secretos import new_token
 from app.server import Server, max_connections
@@ -61,6 +60,13 @@ log = logging.getLogger(__name__)
 SWITCH_S = 0.0005
 """A thread that computes lets the others on after this long; Python's own 5 ms is ten streams' worth of latency."""
 BROKER_RETRY_S = 10.0
+
+
+class Hilo(Protocol):
+    """A part with threads of its own."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class StartError(Exception):
@@ -84,20 +90,6 @@ class RuntimeInfo:
     """With which the first account can be made; None when there are accounts."""
 
 
-def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
-    """Run until SIGTERM or SIGINT; the exit code."""
-    os.umask(0o077)  # the house's data and their copies are nobody else's on this machine
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        with only_one(settings.instance_path):
-            runtime = Runtime(settings, Clock())
-            runtime.run(banner, demo=demo)
-    except (StartError, InstanceBusyError, DatabaseFault, DomainError) as error:
-        print(f"No se puede arrancar: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 class Runtime:
     """One running house."""
 
@@ -105,7 +97,8 @@ class Runtime:
         sys.setswitchinterval(SWITCH_S)
         self.settings = settings
         self.clock = clock
-        self.stopping = False
+        self.stopping = self.restarting = False
+        self._loop = gevent.get_hub().loop
         self.broker: Broker | None = None
         self.mqtt: MqttClient | None = None
         self._demo: subprocess.Popen[bytes] | None = None
@@ -117,16 +110,7 @@ class Runtime:
         self._revocations: Bus[AccesoRevocado] = Bus()
         self._credentials: Bus[CredencialCambiada] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
-        self.db = Database(
-            settings.sqlalchemy_database_uri,
-            settings.instance_path,
-            clock,
-            self._bus.publish,
-            ajustes.order_limits(settings),
-            ajustes.house(settings),
-            self._revocations.publish,
-            self._credentials.publish,
-        )
+        self.db = self._open_database()
         self.hub = self._make_hub()
         self._bus.subscribe(self.hub.publish)
         self.programador = Programador(self.db, clock)
@@ -136,6 +120,7 @@ class Runtime:
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
         self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings))
         self.resumidor = Resumidor(self.db, clock)
+        self.respaldador = Respaldador(self.db, clock, ajustes.backup_rhythm(settings))
         self.esperas = Esperas()
         for part in (self.programador, self.vigia, self.motor, self.limpieza, self.esperas):
             self._bus.subscribe(part.on_events)
@@ -150,6 +135,19 @@ class Runtime:
             self._revocations.subscribe(listener)
         self.entrada = Entrada(self.db, clock, Contrasenas(), Intentos())
         self.https, self.server = self._make_server()
+
+    def _open_database(self) -> Database:
+        s = self.settings
+        return Database(
+            s.sqlalchemy_database_uri,
+            s.instance_path,
+            self.clock,
+            self._bus.publish,
+            ajustes.order_limits(s),
+            ajustes.house(s),
+            self._revocations.publish,
+            self._credentials.publish,
+        )
 
     def _make_hub(self) -> Hub:
         settings = self.settings
@@ -177,22 +175,29 @@ class Runtime:
             raise StartError(_port_taken(self.settings, error)) from error
         control.write(self.settings.instance_path, control.Control(self._http_url(), self._control))
         self.ingest.start()
-        self.programador.start()
-        self.vencimientos.start()
-        self.vigia.start()
-        self.motor.start()
-        self.guardian.start()
-        self.limpieza.start()
-        self.resumidor.start()
-        self.https.start()
-        for door in self.mensajeros:
-            door.start()
+        for part in self._threads():
+            part.start()
         gevent.get_hub().threadpool.spawn(self._start_broker, banner, demo)
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
         self.server.serve_forever()
         if self._stopper is not None:
             self._stopper.join()  # the server is the first to end, the broker and the database come after it
+
+    def _threads(self) -> Sequence[Hilo]:
+        """What works beside the server and the ingest, in the order in which it starts and ends."""
+        return (
+            self.programador,
+            self.vencimientos,
+            self.vigia,
+            self.motor,
+            self.guardian,
+            self.limpieza,
+            self.resumidor,
+            self.respaldador,
+            self.https,
+            *self.mensajeros,
+        )
 
     def _messengers(self) -> list[Mensajero]:
         """One for each door that the house has; what waits at one that it has not is not sent any more."""
@@ -227,6 +232,7 @@ class Runtime:
                 self.entrada,
                 self.pases,
                 cifrado=https.edge(),
+                copias=ajustes.copies(s, self.respaldador, self.request_restart),
             )
         )
         try:
@@ -238,6 +244,11 @@ class Runtime:
         """No stream and no held answer keeps the server from its end."""
         self.esperas.close()
         self.hub.close()
+
+    def request_restart(self) -> None:
+        """Stop and begin anew, in this very process; any thread."""
+        self.restarting = True
+        self._loop.run_callback_threadsafe(self.request_stop)
 
     def request_stop(self) -> None:
         """Begin the end; SIGTERM and SIGINT come here, a second one changes nothing."""
@@ -261,6 +272,7 @@ class Runtime:
             **{each.nombre: each.stats() for each in self.mensajeros},
             "limpieza": self.limpieza.stats(),
             "historial": self.resumidor.stats(),
+            "respaldos": self.respaldador.stats(),
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
@@ -313,16 +325,8 @@ class Runtime:
         if self.mqtt is not None:
             self.mqtt.pause()
         pool.apply(self.ingest.stop)
-        pool.apply(self.programador.stop)
-        pool.apply(self.vencimientos.stop)
-        pool.apply(self.vigia.stop)
-        pool.apply(self.motor.stop)
-        pool.apply(self.guardian.stop)
-        pool.apply(self.limpieza.stop)
-        pool.apply(self.resumidor.stop)
-        pool.apply(self.https.stop)
-        for door in self.mensajeros:
-            pool.apply(door.stop)
+        for part in self._threads():
+            pool.apply(part.stop)
         if self.mqtt is not None:
             pool.apply(self.mqtt.stop)
         self.server.stop()

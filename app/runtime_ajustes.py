@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.horario_tipos import Casa
@@ -10,10 +11,16 @@ from app.domain.orden import LimitesOrden
 from app.limitador import IngestLimits
 from app.limpieza import Plazos
 from app.mqtt_client import MqttSettings
+from app.respaldador import Ritmo
+from app.respaldo import Plan
+from app.servicios import Copias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.broker_base import Broker
     from app.config_load import Settings
+    from app.respaldador import Respaldador
 
 
 def ingest_limits(s: Settings) -> IngestLimits:
@@ -37,6 +44,26 @@ def order_limits(s: Settings) -> LimitesOrden:
 def cleaning(s: Settings) -> Plazos:
     """How long unclaimed devices and the audit are kept."""
     return Plazos(sin_reclamar_dias=s.unclaimed_ttl_days, auditoria=s.audit_max)
+
+
+def backup_folder(s: Settings) -> Path:
+    """Where backups go."""
+    return Path(s.backup_dir).expanduser() if s.backup_dir else s.instance_path / "respaldos"
+
+
+def backup_rhythm(s: Settings) -> Ritmo:
+    """How often backups are made, and where they go."""
+    return Ritmo(backup_folder(s), s.backup_every_h)
+
+
+def copies(s: Settings, respaldador: Respaldador, reiniciar: Callable[[], None]) -> Copias:
+    """What the routes need of backups."""
+    return Copias(backup_folder(s), s.instance_path, s.backup_passphrase, respaldador, reiniciar)
+
+
+def backup_plan(s: Settings) -> Plan:
+    """Which backups are kept."""
+    return Plan(s.backup_days, s.backup_weeks, s.backup_months, s.backup_max_mb * 1_000_000)
 
 
 def house(s: Settings) -> Casa:

@@ -163,6 +163,15 @@ def poco_disco(free: int, total: int) -> bool:
     return total > 0 and free < min(LOW_DISK_BYTES, total * LOW_DISK_SHARE)
 
 
+def _backups(parte: Parte) -> Juicio:
+    if not parte.get("vivo", True):
+        return Juicio("degradado", "el hilo de los respaldos no está vivo")
+    if parte.get("fallo"):
+        return Juicio("degradado", f"el último respaldo no se pudo hacer: {parte['fallo']}")
+    last = parte.get("ultimo")
+    return Juicio("bien", f"el último, del {last}" if last else "todavía no hay ninguno")
+
+
 def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
     if poco_disco(free, total):
@@ -185,6 +194,7 @@ JUDGES: dict[str, Callable[[Parte], Juicio]] = {
     "reglas": _rules,  # vivo: bool, fallo: str | None, activas: int
     "limpieza": _cleaning,  # viva: bool, fallo: str | None
     "historial": _history,  # vivo: bool, fallo: str | None, pendientes: int
+    "respaldos": _backups,  # vivo: bool, fallo, ultimo: str | None
     "webhook": _door,  # viva: bool, fallo: str | None, por_enviar, enviados: int
     "apprise": _door,
     "flujos": _streams,  # lectores: int

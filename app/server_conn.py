@@ -15,6 +15,7 @@ import gevent
 from gevent import GreenletExit
 
 from app.problems import CONTENT_TYPE, SECURITY_HEADERS, Problem, ProblemError, internal
+from app.server_descarga import Emisor, send_pieces
 from app.server_http import (
     HEAD_END,
     MAX_CHUNK_LINE,
@@ -121,6 +122,9 @@ class Connection:
             return self._start_stream(answer, head)
         # Who may not come in does not get to hold a place either.
         keep = head.keep_alive and not self._server.stopping and answer.status[:3] not in ("401", "403", "421")
+        if answer.pieces is not None:
+            emisor = Emisor(self._send, self._server.workers, self._server.http_date())
+            return send_pieces(answer, head, emisor, keep=keep)
         self._send(self._render(answer, head, keep))
         return keep
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gevent import get_hub
 from gevent.hub import Waiter
 
+from app.descarga import Trozos
 from app.espera import EnEspera
 from app.problems import RETRY_AFTER_S, Problem, ProblemError
 
@@ -26,12 +27,14 @@ STREAM_TYPE = "text/event-stream"
 @dataclass(slots=True)
 class Answer:
     """What the app answered. With ``stream`` the body is yet to be iterated, and ``stream.close()`` called after it;
+    with ``pieces`` it is long, see :mod:`app.server_descarga`;
     with ``held`` it is yet to be waited for and made (:func:`finish`)."""
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes = b""
     stream: Iterator[bytes] | None = None
+    pieces: Trozos | None = None
     held: EnEspera | None = None
 
 
@@ -48,6 +51,8 @@ def call_app(app: Callable[..., Any], environ: dict[str, Any]) -> Answer:
     status, headers = started
     if isinstance(result, EnEspera):
         return Answer(status, headers, held=result)
+    if isinstance(result, Trozos):
+        return Answer(status, headers, pieces=result)
     if not hasattr(result, "__len__") and any(
         k.lower() == "content-type" and v.startswith(STREAM_TYPE) for k, v in headers
     ):

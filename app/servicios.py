@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from app.autenticador import Autenticador
     from app.clock import Clock
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.entrada import Entrada
     from app.espera import Esperas
     from app.pases import Pases
+    from app.respaldador import Respaldador
     from app.sse import Hub
 
 
@@ -47,6 +48,17 @@ class Cifrado:
 
 
 @dataclass(frozen=True, slots=True)
+class Copias:
+    """Where backups are, who makes them, and how the program is told to start anew."""
+
+    folder: Path = Path("respaldos")
+    instance: Path = Path()
+    frase: str = ""
+    respaldador: Respaldador | None = None
+    reiniciar: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """The parts.
 
@@ -64,3 +76,4 @@ class Services:
     entrada: Entrada
     pases: Pases
     cifrado: Cifrado = Cifrado()
+    copias: Copias = Copias()

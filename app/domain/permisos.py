@@ -109,6 +109,10 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     # The program. Rejected messages hold what any device, also of nobody, said.
     ("GET", "/mensajes/rechazados"): ARREGLAR,
     ("GET", "/auditoria"): ADMINISTRAR,
+    ("GET", "/respaldos"): ADMINISTRAR,
+    ("POST", "/respaldos"): ADMINISTRAR,
+    ("GET", "/respaldos/{id}"): ADMINISTRAR,
+    ("POST", "/respaldos/{id}/restaurar"): ADMINISTRAR,
     ("GET", "/salud"): VER_TODO,
     ("GET", "/salud/viva"): LIBRE,
     ("GET", "/salud/lista"): LIBRE,
