@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HECHO, FALLIDO, PEDIDO = "respaldo_hecho", "respaldo_fallido", "respaldo_pedido"
+HECHO, RESPALDO_FALLIDO, PEDIDO = "respaldo_hecho", "respaldo_fallido", "respaldo_pedido"
 LOOK_S = 60.0
 SETTLE_S = 600.0
 """The first look after a start: a house that is started again and again makes no backup each time."""
@@ -152,15 +152,22 @@ class Respaldador:
             log.error("no se pudo hacer el respaldo: %s", why)
         if self._failed is None:
             with self._db.reader() as conn:
-                self._failed = avisos.abierto(conn, FALLIDO)
+                self._failed = avisos.abierto(conn, RESPALDO_FALLIDO)
         with self._db.unit_of_work(causa) as uow:
             if made is not None:
                 apuntar(uow, HECHO, made["nombre"], detalle={"bytes": made["bytes"], "filas": made["filas"]})
                 if self._failed:
-                    avisos.resolver(uow, FALLIDO)
+                    avisos.resolver(uow, RESPALDO_FALLIDO)
             elif not self._failed:
                 texto = f"No se pudo hacer el respaldo de la casa: {why}"
-                avisos.avisar(uow, tipo=FALLIDO, clave=FALLIDO, gravedad="grave", texto=texto, datos={"motivo": why})
+                avisos.avisar(
+                    uow,
+                    tipo=RESPALDO_FALLIDO,
+                    clave=RESPALDO_FALLIDO,
+                    gravedad="grave",
+                    texto=texto,
+                    datos={"motivo": why},
+                )
         self._failed = made is None
 
     def _run(self) -> None:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from app.arranque import FALLIDO, RESTAURADO
 from app.borrado import BORRADO
 from app.domain.aviso import ESTADOS as ESTADOS_AVISO
 from app.domain.aviso import GRAVEDADES
@@ -17,6 +18,7 @@ from app.guardian import DISCO, SALTO_RELOJ
 from app.openapi_tabla import OPERACIONES
 from app.programador import RELOJ
 from app.reglas import EN_BUCLE, FALLIDA
+from app.respaldador import RESPALDO_FALLIDO
 from config import AJUSTES, Config
 from sse_client import SENTENCES
 from tests.docs import ajustes
@@ -142,9 +144,10 @@ def test_every_kind_of_notice_is_explained() -> None:
     given = set(re.findall(r'avisar\([^)]*?tipo=(f?"?[\w{}.]+"?)', source))
     constants = {"BORRADO": BORRADO, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
     constants |= {"reglas.EN_BUCLE": EN_BUCLE, "reglas.FALLIDA": FALLIDA}
-    orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada")}
+    constants["RESPALDO_FALLIDO"] = RESPALDO_FALLIDO
+    orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada"), "accion": (RESTAURADO, FALLIDO)}
     kinds = {k for g in given for k in orders.get(g, (constants.get(g, g.strip('"')),))}
-    assert len(kinds) == 11
+    assert len(kinds) == 14
     page = read("docs/operacion.md")
     assert not [k for k in kinds if f"`{k}`" not in page]
     assert f"saltó {SALTO.total_seconds() / 60:g} minutos o más" in page

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,10 +30,17 @@ from tests.docs.paginas import Bloque, blocks, control_pages, inline_code, links
 from tests.docs.recorrido import check_shape
 from tests.support.backend import Backend
 from tests.support.mqtt import own_topic
-from tests.support.procesos import require, wait_until
+from tests.support.procesos import ROOT, require, wait_until
 
 NAMES = control_pages()
-RUN = ("control-escenas.md", "control-ordenes.md", "control-reglas.md", "control-vida.md", "historial.md")
+RUN = (
+    "control-escenas.md",
+    "control-ordenes.md",
+    "control-reglas.md",
+    "control-vida.md",
+    "historial.md",
+    "respaldo.md",
+)
 """Those whose blocks are run here; the bodies of control-horarios.md are tried in test_control_horarios.py."""
 
 
@@ -63,10 +71,13 @@ def run(house: Backend, block: Bloque) -> str:
     """What its commands print; a message that they publish is stored when this ends."""
     stored = house.http.get("/salud").json["ingesta"]["guardados"]
     script = block.text.replace("curl ", "curl -sS --fail-with-body ").replace(":5000/", f":{house.port}/")
+    script = script.replace("./iot ", f"{sys.executable} -m app.cli ").replace("instance/", f"{house.instance}/")
     if "mosquitto_pub" in script:
         require("mosquitto_pub")
         script = script.replace("-h 127.0.0.1", f"-h 127.0.0.1 -p {house.mqtt_port}")
-    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], capture_output=True, text=True, timeout=20, check=False, cwd=ROOT, env=house.env()
+    )
     assert done.returncode == 0, f"line {block.line}: {done.stdout}{done.stderr}"
     assert '"error":"' not in done.stdout
     if "mosquitto_pub" in script:
