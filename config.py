@@ -68,6 +68,13 @@ class Config:
     ORDER_TTL_S = 60.0
     ORDERS_KEPT = 200
 
+    # History
+    HISTORY_RAW_DAYS = 0.0
+    HISTORY_5MIN_DAYS = 0.0
+    HISTORY_HOUR_DAYS = 0.0
+    HISTORY_DAY_DAYS = 0.0
+    HISTORY_MAX_MB = 8_000
+
     # Backups
     BACKUP_EVERY_H = 24.0
     BACKUP_DIR = ""
@@ -305,6 +312,20 @@ AJUSTES: tuple[Ajuste, ...] = (
         "Tiempo que una orden espera a que el dispositivo la cumpla; o tres de sus informes, si es más.",
     ),
     _entero("ORDERS_KEPT", 1, 100_000, "órdenes", "Órdenes ya terminadas que se guardan de cada dispositivo."),
+    _numero("HISTORY_RAW_DAYS", 0, 36_500, "días", "Días que se conserva el historial fila a fila. 0 = siempre."),
+    _numero(
+        "HISTORY_5MIN_DAYS", 0, 36_500, "días", "Días que se conservan los resúmenes de cinco minutos. 0 = siempre."
+    ),
+    _numero("HISTORY_HOUR_DAYS", 0, 36_500, "días", "Días que se conservan los de una hora. 0 = siempre."),
+    _numero("HISTORY_DAY_DAYS", 0, 36_500, "días", "Días que se conservan los de un día. 0 = siempre."),
+    _entero(
+        "HISTORY_MAX_MB",
+        0,
+        100_000_000,
+        "MB",
+        "Lo más que ocupa la base de datos; llegada ahí, se va lo más antiguo: primero filas, después cinco minutos. "
+        "0 = sin límite.",
+    ),
     _numero("BACKUP_EVERY_H", 0, 8_760, "h", "Cada cuánto se hace un respaldo de la casa. 0 = solo cuando se pide."),
     Ajuste("BACKUP_DIR", "texto", "Carpeta de los respaldos, mejor en otro disco. Vacía: instance/respaldos."),
     _entero("BACKUP_DAYS", 1, 3_660, "respaldos", "Días de los que se conserva el último respaldo."),

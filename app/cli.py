@@ -144,6 +144,14 @@ def backup_command(what: str | None, name: str | None, despacio: bool, as_json: 
     return _with_settings(lambda s: cli_respaldo.make(s, slowly=despacio, as_json=as_json), write=False)
 
 
+@iot.command("compactar")
+def compact_command() -> int:
+    """Devuelve al disco el sitio que la base de datos ya no usa, con el programa parado."""
+    from app import cli_respaldo
+
+    return _with_settings(cli_respaldo.compact, write=False)
+
+
 @iot.command("restaurar")
 @click.argument("fichero")
 def restore_command(fichero: str) -> int:

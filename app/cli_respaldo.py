@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from app import __version__, restauracion
 from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock
+from app.db import connect
 from app.respaldo import Respaldo, RespaldoError, hacer, listar, rotar, verificar
 from app.runtime_ajustes import backup_folder, backup_plan
 
@@ -49,6 +51,11 @@ def check(settings: Settings, name: str) -> int:
 def restore(settings: Settings, name: str) -> int:
     """Bring one back; the exit code."""
     return _explained(lambda: _restore(settings, name))
+
+
+def compact(settings: Settings) -> int:
+    """Write the database anew without what it does not use; from now on it shrinks by itself. The exit code."""
+    return _explained(lambda: _compact(settings))
 
 
 def _explained(action: Callable[[], None]) -> int:
@@ -100,6 +107,23 @@ def _restore(settings: Settings, name: str) -> None:
     if done.archivos:
         print(f"También faltaban, y se han repuesto: {', '.join(done.archivos)}.")
     print("Lo que pasó después de hacerse ese respaldo no está. Arranque con ./iot")
+
+
+def _compact(settings: Settings) -> None:
+    path = settings.database_path
+    if not path.is_file():
+        raise RespaldoError(f"Todavía no hay base de datos en {path}: arranque primero con ./iot")
+    before = path.stat().st_size
+    try:
+        with only_one(settings.instance_path), closing(connect(path, read_only=False)) as conn:
+            conn.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            conn.execute("VACUUM")
+            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise RespaldoError(
+            f"No se pudo compactar {path} ({error}). Sigue como estaba; hace falta el doble de sitio"
+        ) from error
+    print(f"{path}: {before / 1e6:.1f} MB antes, {path.stat().st_size / 1e6:.1f} MB ahora.")
 
 
 def _path(settings: Settings, name: str) -> Path:

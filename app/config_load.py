@@ -11,6 +11,7 @@ import os
 import secrets
 import sys
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,11 @@ class Settings:
     command_grace_s: float
     order_ttl_s: float
     orders_kept: int
+    history_raw_days: float
+    history_5min_days: float
+    history_hour_days: float
+    history_day_days: float
+    history_max_mb: int
     backup_every_h: float
     backup_dir: str
     backup_days: int
@@ -220,6 +226,7 @@ class _Collector:
             self._fault_at("MQTT_TLS_ENABLED", "el TLS es para un broker propio; ponga también MQTT_BROKER_URL")
         if value("NOTIFY_WEBHOOK_SECRET") and not value("NOTIFY_WEBHOOK_URL"):
             self._fault_at("NOTIFY_WEBHOOK_SECRET", "hay clave pero no dirección; ponga también NOTIFY_WEBHOOK_URL")
+        self._check_levels()
         if value("MQTT_EMBEDDED") == "siempre" and value("MQTT_BROKER_URL"):
             self._fault_at("MQTT_EMBEDDED", "«siempre» y MQTT_BROKER_URL se contradicen; quite uno de los dos")
         if {"HOUSE_LATITUDE", "HOUSE_LONGITUDE"} <= self.values.keys() and (
@@ -231,6 +238,14 @@ class _Collector:
         if value("HTTPS_ENABLED") != "nunca" and "HTTPS_PORT" in self.values:
             self._check_https_port(value("HTTPS_PORT"))
         self._warn()
+
+    def _check_levels(self) -> None:
+        """What is longer must be kept at least as long as what it is made of: 0 is for ever."""
+        names = ("HISTORY_RAW_DAYS", "HISTORY_5MIN_DAYS", "HISTORY_HOUR_DAYS", "HISTORY_DAY_DAYS")
+        for shorter, longer in pairwise(names):
+            days, more = self.values.get(shorter), self.values.get(longer)
+            if more and days is not None and (days == 0 or days > more):  # type: ignore[operator]
+                self._fault_at(longer, f"no puede ser menos que {shorter}: de lo corto se hace lo largo")
 
     def _check_https_port(self, port: Valor | None) -> None:
         for other in ("BACKEND_PORT", "MQTT_BROKER_PORT"):

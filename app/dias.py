@@ -14,6 +14,7 @@ from app.db import raw
 from app.domain.niveles import DIA, HORA
 from app.domain.resumen import Resumen, unir_todos
 from app.resumenes import leer, poner_dias
+from app.retencion import horizontes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -50,7 +51,8 @@ def rehacer(db: Database, calendario: Calendario) -> bool:
         days: dict[tuple[int, int, int], Resumen] = {}
         after = state if state.get("borrando") else _next_days(conn, state, calendario, days)
     with db.unit_of_work() as uow:
-        if state.get("borrando") and uow.file.execute(_PRUNE, (PRUNED,)).rowcount == 0:
+        kept = horizontes(uow.conn).hora  # from before, no hours are left to make days from
+        if state.get("borrando") and uow.file.execute(_PRUNE, (kept, PRUNED)).rowcount == 0:
             after = {"zona": zona, "serie": 0, "desde": -LAST}
         poner_dias(uow.conn, days)
         _set(uow, after)
@@ -87,7 +89,7 @@ def _set(uow: UnitOfWork, state: dict[str, Any]) -> None:
 
 _PRUNE = (
     f"DELETE FROM resumen WHERE nivel = {DIA} AND (serie_id, inicio) IN "
-    f"(SELECT serie_id, inicio FROM resumen WHERE nivel = {DIA} LIMIT ?)"
+    f"(SELECT serie_id, inicio FROM resumen WHERE nivel = {DIA} AND inicio >= ? LIMIT ?)"
 )
 _NEXT = "SELECT inicio FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio > ? ORDER BY inicio LIMIT 1"
 _SET = "INSERT INTO casa_texto VALUES (?, ?) ON CONFLICT DO UPDATE SET valor = excluded.valor"

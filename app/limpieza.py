@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from app import auditoria, borrado, historial, ignorados
@@ -17,6 +17,7 @@ from app.domain.errors import DomainError
 from app.domain.events import DeviceRemoved, Event
 from app.domain.reloj import puesto
 from app.models import DEVICE_FIELDS, device_of
+from app.retencion import Conservar, Retencion
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ STEP_S = 60.0
 LOG_SLICE = 1000
 DEVICE_SLICE = 50
 CADUCADOS = "dispositivos_caducados"
+KEEP_ALL = Conservar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,11 @@ class Plazos:
 class Limpieza:
     """The thread ``limpieza``; :meth:`tick` is all it does, so that a test drives it in virtual time."""
 
-    def __init__(self, db: Database, clock: Clock, plazos: Plazos) -> None:
+    def __init__(self, db: Database, clock: Clock, plazos: Plazos, conservar: Conservar = KEEP_ALL) -> None:
         self._db = db
         self._clock = clock
         self._plazos = plazos
+        self._retencion = Retencion(db, conservar)
         self._wall, self._passed = clock.now(), clock.monotonic()
         self._since = self._passed
         self._orphans = True
@@ -70,7 +73,12 @@ class Limpieza:
 
     def stats(self) -> dict[str, Any]:
         """Whether it runs, what went since the start, and what keeps it from storing."""
-        return {"viva": self._thread.is_alive(), "fallo": self._fault, **self._counts}
+        return {
+            "viva": self._thread.is_alive(),
+            "fallo": self._fault,
+            **self._counts,
+            "historial": self._retencion.stats(),
+        }
 
     def on_events(self, events: Sequence[Event]) -> None:
         """A listener of the bus: a device that goes leaves its history, and perhaps more of its kind."""
@@ -89,13 +97,14 @@ class Limpieza:
             done = [
                 self._slice("ignorados", ignorados.barrer),
                 self._expire(),
+                self._retencion.tick(self._believed()),
                 self._slice("filas", _prune_orphans) if orphans else 0,
                 self._slice("anotaciones", lambda uow: auditoria.podar(uow, self._plazos.auditoria)),
             ]
         except BaseException:
             self._orphans = True
             raise
-        self._orphans = self._orphans or done[2] > 0
+        self._orphans = self._orphans or done[3] > 0
         return BREATH_S if any(done) else LOOK_S
 
     def _slice(self, name: str, work: Callable[[UnitOfWork], int]) -> int:
@@ -104,14 +113,18 @@ class Limpieza:
         self._counts[name] += done
         return done
 
-    def _expire(self) -> int:
-        """By the last word. A clock that was set makes silences that were none: then everybody has time to speak."""
+    def _believed(self) -> datetime | None:
+        """The time, if the clock went on as it should for a while: nothing goes because somebody set it."""
         now, passed = self._clock.now(), self._clock.monotonic()
         if abs((now - self._wall).total_seconds() - (passed - self._passed)) > STEP_S:
             self._since = passed
         self._wall, self._passed = now, passed
-        days = self._plazos.sin_reclamar_dias
-        if not days or not puesto(now) or passed - self._since < SETTLE_S:
+        return now if puesto(now) and passed - self._since >= SETTLE_S else None
+
+    def _expire(self) -> int:
+        """By the last word. A clock that was set makes silences that were none: then everybody has time to speak."""
+        now, days = self._believed(), self._plazos.sin_reclamar_dias
+        if now is None or not days:
             return 0
         before = iso_z(now - timedelta(days=days))
         return self._slice("caducados", lambda uow: caducar(uow, before))

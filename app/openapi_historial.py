@@ -33,8 +33,10 @@ _SERIES = (
     "Cubos enteros del calendario de la casa, tantos como quepan en `puntos`: mínimo, media en el tiempo, máximo y "
     "cuántos informes; de un sí o no, cuántos segundos activo, de cuántos se sabe, y cuántos cambios. Si hay menos "
     "informes que `puntos` vienen ellos mismos (`crudo`). Un valor se mantiene 24 h sin noticias, y luego no se sabe. "
-    "`completo` es falso mientras los resúmenes se están poniendo al día."
+    "`completo` es falso mientras los resúmenes se están poniendo al día. `conservado_desde`: desde cuándo se "
+    "conserva cada nivel, nulo si todo; de lo que ya no está se responde con el siguiente."
 )
+_STAMP_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
 _NUMBER = {"type": ["number", "null"]}
 _LOG = objeto({"estado": {"type": ["string", "null"]}, "parametros": FREE, "timestamp": STAMP, "causa": FREE})
 _ROWS = {"type": "array", "items": _LOG}
@@ -44,6 +46,7 @@ _HISTORIAL = {
     "hasta": "2026-11-24T23:00:00.000000Z",
     "paso": "PT5M",
     "completo": True,
+    "conservado_desde": {"filas": None, "PT5M": None, "PT1H": None, "P1D": None},
     "series": [
         {
             "dispositivo_id": 1,
@@ -142,6 +145,7 @@ ESQUEMAS_HISTORIAL: dict[str, Any] = {
             "hasta": STAMP,
             "paso": {"type": "string", "description": "Lo que dura un cubo (ISO 8601)."},
             "completo": {"type": "boolean"},
+            "conservado_desde": objeto(dict.fromkeys(("filas", "PT5M", "PT1H", "P1D"), _STAMP_OR_NULL)),
             "series": {"type": "array", "items": _SERIE},
         }
     ),

@@ -18,6 +18,7 @@ from app.domain.dispositivo import load_object
 from app.domain.niveles import CINCO, DIA, HORA, Calendario, instante_us, sello_de, valores
 from app.domain.partes import desempaquetar, empaquetar
 from app.domain.resumen import US, Punto, Resumen, plegar, unir, unir_todos
+from app.retencion import horizontes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -75,6 +76,7 @@ class _Calculo:
     def __init__(self, conn: Connection, calendario: Calendario) -> None:
         self._conn = conn
         self._days = calendario
+        self._kept = horizontes(conn).exactos
         self._known: dict[int, dict[str, Serie]] = {}
         self._next_id = 0
         self.cambio = Cambio(0)
@@ -90,6 +92,8 @@ class _Calculo:
         if en is None:
             return
         second = en // US
+        if second < self._kept:  # what it would change can't be calculated again
+            return
         begin, hour = second - second % CINCO, second - second % HORA
         for name, value, logical in _values(fila):
             found = self._serie(fila.dispositivo_id, name, logical)

@@ -118,7 +118,7 @@ class Runtime:
         self.vigia = Vigia(self.db, clock, self._devices_heard)
         self.motor = Motor(self.db, clock)
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
-        self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings))
+        self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings), ajustes.keeping(settings))
         self.resumidor = Resumidor(self.db, clock)
         self.respaldador = Respaldador(self.db, clock, ajustes.backup_rhythm(settings))
         self.esperas = Esperas()

@@ -13,6 +13,7 @@ from app.limpieza import Plazos
 from app.mqtt_client import MqttSettings
 from app.respaldador import Ritmo
 from app.respaldo import Plan
+from app.retencion import Conservar
 from app.servicios import Copias
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ def copies(s: Settings, respaldador: Respaldador, reiniciar: Callable[[], None])
 def backup_plan(s: Settings) -> Plan:
     """Which backups are kept."""
     return Plan(s.backup_days, s.backup_weeks, s.backup_months, s.backup_max_mb * 1_000_000)
+
+
+def keeping(s: Settings) -> Conservar:
+    """How long each level of history is kept, and how much room it may take."""
+    return Conservar(
+        s.history_raw_days,
+        s.history_5min_days,
+        s.history_hour_days,
+        s.history_day_days,
+        s.history_max_mb * 1_000_000,
+    )
 
 
 def house(s: Settings) -> Casa:

@@ -11,9 +11,10 @@ from app import bloques, dias, resumenes
 from app.clock import iso_z
 from app.domain.cubos import Corte, cortar
 from app.domain.horario_zona import seconds_of
-from app.domain.niveles import DIA, Calendario
+from app.domain.niveles import CINCO, DIA, HORA, Calendario
 from app.domain.resumen import US, Cubo, Punto, Resumen, cubo
 from app.historial import stamp_of
+from app.retencion import horizontes
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -51,6 +52,7 @@ def leer_series(conn: Connection, pedidos: Sequence[tuple[int, Sequence[str]]], 
         "hasta": iso_z(que.hasta),
         "paso": reader.corte.paso,
         "completo": reader.whole,
+        "conservado_desde": reader.kept.as_object(),
         "series": found,
     }
 
@@ -61,7 +63,10 @@ class _Lector:
     def __init__(self, conn: Connection, que: Peticion) -> None:
         self._conn, self._que = conn, que
         self._days = Calendario(que.zona)
-        self.corte: Corte = cortar(seconds_of(que.desde), seconds_of(que.hasta), que.puntos, que.zona)
+        self.kept = horizontes(conn)
+        first = seconds_of(que.desde)
+        least = CINCO if first >= self.kept.cinco else HORA if first >= self.kept.hora else DIA
+        self.corte: Corte = cortar(first, seconds_of(que.hasta), que.puntos, que.zona, least)
         self._nivel = self.corte.nivel
         if self._nivel == DIA and not dias.listos(conn, que.zona.key):
             self._nivel = Corte("", self.corte.limites).nivel
@@ -88,7 +93,8 @@ class _Lector:
         logical = bool(serie.logica)
         buckets = self._buckets(serie.id, change)
         kind = {"tipo": "logico" if logical else "numero"}
-        if sum(b.n for b in buckets) <= self._que.puntos and self._cheap(serie):
+        rows_kept = seconds_of(self._que.desde) >= self.kept.crudo
+        if rows_kept and sum(b.n for b in buckets) <= self._que.puntos and self._cheap(serie):
             points = self._points(serie, tail)
             shown = [{"instante": _iso(p.en), "valor": bool(p.valor) if logical else p.valor} for p in points]
             return {**kind, "crudo": True, "datos": shown}

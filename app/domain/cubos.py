@@ -37,15 +37,17 @@ class Corte:
         return HORA if all(limit % HORA == 0 for limit in self.limites) else CINCO
 
 
-def cortar(desde: int, hasta: int, cuantos: int, zona: ZoneInfo) -> Corte:
+def cortar(desde: int, hasta: int, cuantos: int, zona: ZoneInfo, minimo: int = CINCO) -> Corte:
     """The shortest step of which no more than ``cuantos`` reach from ``desde`` to ``hasta``; years, when not even they
-    are few enough. Whole steps of the calendar: the first may begin before, the last end after."""
+    are few enough. Whole steps of the calendar: the first may begin before, the last end after. ``minimo``: the
+    shortest level that is kept."""
     for paso, nominal, limits in _steps(zona):
         if (hasta - desde) // nominal > cuantos and paso != LAST:
             continue
         found = _around(limits(desde), desde, hasta)
-        if len(found) - 1 <= cuantos or paso == LAST:
-            return Corte(paso, tuple(found))
+        cut = Corte(paso, tuple(found))
+        if paso == LAST or (len(found) - 1 <= cuantos and cut.nivel >= minimo):
+            return cut
     raise AssertionError("years are not refused")
 
 

@@ -145,6 +145,9 @@ def _create(path: Path) -> None:
     fresh = path.with_name(f"{path.name}.nueva")
     for leftover in (fresh, fresh.with_name(f"{fresh.name}-wal"), fresh.with_name(f"{fresh.name}-shm")):
         leftover.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh)) as empty:  # so that what is deleted can be given back to the file system
+        empty.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        empty.execute("VACUUM")
     with closing(connect(fresh, read_only=False)) as raw:
         engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
         with engine.connect() as conn:

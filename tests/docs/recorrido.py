@@ -30,12 +30,11 @@ _TEST = re.compile(r"\./iot test")
 _SIMULAR = re.compile(r"\./iot simular .*--duracion \d+")
 _MOSQUITTO = re.compile(r"mosquitto_(?:pub|sub) -h 127\.0\.0\.1 .*")
 _CURL = re.compile(r"curl .*http://127\.0\.0\.1:5000/.*")
-_PLAIN = re.compile(rf"{_SETTINGS}\./iot (?:config|doctor|rechazados|qr|https|sbom)(?: .*)?")
+_PLAIN = re.compile(rf"{_SETTINGS}\./iot (?:config|doctor|rechazados|qr|https|sbom|respaldo)(?: .*)?")
 # Our folder's long path wraps the last line of the banner; at home it does not.
 _DATA_LINE = re.compile(r"(?<=^  Datos )(.*)\n {18}", re.MULTILINE)
 _USUARIO = re.compile(r"\./iot (?:usuario|token) .*")
 _NETRC = re.compile(r"printf 'machine 127\.0\.0\.1 .*\$\(\./iot token crear .*\)\" >> ~/\.netrc .*")
-_COPY = re.compile(r"cp -a instance \S+")
 ACTIONS = (
     (_SERVER, "_serve"),
     (_STREAM, "_listen"),
@@ -44,7 +43,6 @@ ACTIONS = (
     (_MOSQUITTO, "_publish"),
     (_CURL, "_curl"),
     (_PLAIN, "_finish"),
-    (_COPY, "_copy"),
     (_USUARIO, "_with_password"),
     (_NETRC, "_finish"),
 )
@@ -175,10 +173,6 @@ class Recorrido:
         if int(status) >= 400:
             self.refused.append(command)
         return "\n".join(body)
-
-    def _copy(self, command: str) -> str:
-        self.stop()
-        return self._finish(command)
 
     def _with_password(self, command: str) -> str:
         """Whoever is not at a terminal gives the password on stdin."""

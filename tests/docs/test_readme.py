@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
+from app.restauracion import restaurar
 from tests.docs.paginas import Bloque, blocks, read
 from tests.docs.recorrido import Recorrido, check_lines, check_shape, check_stream, find_action
 from tests.support.procesos import require
@@ -93,11 +95,13 @@ def test_every_block_is_true(lectura: Lectura, number: int) -> None:
 
 @pytest.mark.integration
 def test_what_was_followed_left_a_whole_house(lectura: Lectura) -> None:
-    """After the last command: the README's device is claimed and on, and the copy of the data opens."""
+    """After the last command: the README's device is claimed and on, and the backup comes back."""
     import sqlite3
 
     lectura.upto(len(BLOCKS) - 1)
+    (made,) = (lectura.casa.root / "instance" / "respaldos").glob("casa-*.tar.gz")
     copy = lectura.casa.root / "copia-de-la-casa" / "iot.db"
+    restaurar(made, copy, datetime.now(UTC))
     connection = sqlite3.connect(f"file:{copy}?mode=ro", uri=True)
     try:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -81,7 +81,7 @@ def test_a_reader_that_does_not_read_holds_no_thread_and_no_more_than_a_piece(ca
             sock.sendall(get("/larga"))
         until(lambda: app.made >= 3)
         assert split(edge.raw(get("/otra", "Connection: close")))[2] == b"ok"
-        until(lambda: app.closed.is_set())
+        until(app.closed.is_set)
         assert app.made < 3 * PIECES / 2, "nobody made what nobody read"
         for sock in stuck:
             sock.close()
