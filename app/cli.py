@@ -144,6 +144,19 @@ def backup_command(what: str | None, name: str | None, despacio: bool, as_json: 
     return _with_settings(lambda s: cli_respaldo.make(s, slowly=despacio, as_json=as_json), write=False)
 
 
+@iot.command("exportar")
+@click.option("--formato", default="csv", type=click.Choice(("csv", "ndjson")), help="Cómo.")
+@click.option("--dispositivo", "seriales", multiple=True, help="Solo de este número de serie; se puede repetir.")
+@click.option("--desde", default="", help="Desde este instante, hora o fecha de la casa.")
+@click.option("--hasta", default="", help="Hasta entonces; de una fecha, el día entero.")
+def export_command(formato: str, seriales: tuple[str, ...], desde: str, hasta: str) -> int:
+    """Escribe el historial como CSV o NDJSON; con el programa en marcha o sin él."""
+    from app.cli_exportar import write
+
+    wanted = {"formato": formato, "desde": desde, "hasta": hasta}
+    return _with_settings(lambda settings: write(settings, wanted, seriales), write=False)
+
+
 @iot.command("compactar")
 def compact_command() -> int:
     """Devuelve al disco el sitio que la base de datos ya no usa, con el programa parado."""

@@ -11,6 +11,7 @@ from zlib import crc32
 from app.consultas import MAX_TEXT, parse_estado, parse_momento, parse_periodo
 from app.domain.errors import DatosInvalidos, ErrorCampo
 from app.domain.filtro import FiltroLog
+from app.exportacion import CSV, FORMATOS
 from app.historial import stamp_of
 
 if TYPE_CHECKING:
@@ -113,6 +114,18 @@ def parse_dispositivos(args: Mapping[str, str]) -> list[int]:
         mensaje = f"hay que decir los ids de uno o más dispositivos, separados por comas ({MAX_SERIES} como mucho)"
         raise DatosInvalidos([ErrorCampo("dispositivos", mensaje)])
     return list(dict.fromkeys(map(int, texts)))
+
+
+def parse_formato(args: Mapping[str, str]) -> str:
+    """As what a log is to be written.
+
+    Raises:
+        DatosInvalidos: as nothing that there is.
+    """
+    found = args.get("formato", CSV)
+    if found not in FORMATOS:
+        raise DatosInvalidos([ErrorCampo("formato", f"debe ser uno de: {', '.join(FORMATOS)}")])
+    return found
 
 
 def check_total(series: int, puntos: int) -> None:

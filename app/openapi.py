@@ -145,7 +145,7 @@ def _response(answer: Respuesta) -> tuple[str, dict[str, Any]]:
         content = {"schema": dict(answer.esquema)}
         if answer.ejemplo is not None:
             content["example"] = answer.ejemplo
-        found["content"] = {answer.tipo: content}
+        found["content"] = dict.fromkeys(answer.tipo.split(", "), content)
     return str(answer.status), found
 
 

@@ -30,7 +30,7 @@ class Parametro:
 
 @dataclass(frozen=True, slots=True)
 class Respuesta:
-    """A good answer. ``esquema`` None means no body."""
+    """A good answer. ``esquema`` None means no body; ``tipo`` may be several, with a comma and a space between."""
 
     status: int
     descripcion: str

@@ -22,8 +22,8 @@ from app.openapi_base import (
 )
 
 _MOMENTO = {"type": "string", "examples": ["2026-11-24", "2026-11-24T07:00:00Z"]}
-_DESDE = Parametro("desde", "query", "Instante, u hora o fecha de la casa.", _MOMENTO)
-_HASTA = Parametro("hasta", "query", "Lo mismo, sin incluirlo; si es una fecha, ese día incluido.", _MOMENTO)
+DESDE = Parametro("desde", "query", "Instante, u hora o fecha de la casa.", _MOMENTO)
+HASTA = Parametro("hasta", "query", "Lo mismo, sin incluirlo; si es una fecha, ese día incluido.", _MOMENTO)
 INSTANTE = Parametro("instante", "query", "Cómo estaba entonces (vea la descripción).", _MOMENTO)
 EN_INSTANTE = "Con `instante` se responde cómo estaba entonces, según lo último que dice el historial (`EnInstante`)."
 _PUNTOS = Parametro(
@@ -75,8 +75,8 @@ OPERACIONES_HISTORIAL: tuple[Operacion, ...] = (
             PAGE,
             PER_PAGE,
             Parametro("cursor", "query", "Por dónde se iba; vacío, desde lo más nuevo.", {**TEXT, "maxLength": 16}),
-            _DESDE,
-            _HASTA,
+            DESDE,
+            HASTA,
             Parametro("estado", "query", "Solo las filas con este estado.", TEXT),
         ),
         errores=(404, 422),
@@ -89,7 +89,7 @@ OPERACIONES_HISTORIAL: tuple[Operacion, ...] = (
         "Series de un dispositivo, para dibujarlas",
         f"{_SERIES} Sin `parametro`, todas; `estado` es la del propio dispositivo. Sin fechas, el último día.",
         _DRAWN,
-        (ID, Parametro("parametro", "query", "Uno, o varios con comas.", TEXT), _DESDE, _HASTA, _PUNTOS),
+        (ID, Parametro("parametro", "query", "Uno, o varios con comas.", TEXT), DESDE, HASTA, _PUNTOS),
         errores=(404, 422),
     ),
     Operacion(
@@ -103,8 +103,8 @@ OPERACIONES_HISTORIAL: tuple[Operacion, ...] = (
         (
             Parametro("dispositivos", "query", "Sus ids, con comas.", TEXT),
             Parametro("parametros", "query", "Cuáles, con comas; sin ello, todos los que tengan.", TEXT),
-            _DESDE,
-            _HASTA,
+            DESDE,
+            HASTA,
             _PUNTOS,
         ),
         errores=(404, 422),

@@ -29,6 +29,7 @@ from app.openapi_cuentas import ESQUEMAS_CUENTAS, OPERACIONES_CUENTAS
 from app.openapi_dispositivos import ESQUEMAS_DISPOSITIVOS, OPERACIONES_DISPOSITIVOS
 from app.openapi_entradas import ENTRADA, ESQUEMAS_ENTRADAS, OPERACIONES_ENTRADAS
 from app.openapi_escenas import ESQUEMAS_ESCENAS, OPERACIONES_ESCENAS
+from app.openapi_exportar import OPERACIONES_EXPORTAR
 from app.openapi_historial import EN_INSTANTE, ESQUEMAS_HISTORIAL, INSTANTE, OPERACIONES_HISTORIAL
 from app.openapi_horario import AVISOS_HORARIO, ESQUEMAS_HORARIO, OPERACIONES_HORARIO
 from app.openapi_ordenes import (
@@ -235,6 +236,7 @@ OPERACIONES: tuple[Operacion, ...] = (
     *OPERACIONES_CUENTAS,
     *OPERACIONES_AVISOS,
     *OPERACIONES_AUTORIDAD,
+    *OPERACIONES_EXPORTAR,
     *OPERACIONES_RESPALDOS,
     Operacion(
         "GET",

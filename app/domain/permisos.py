@@ -75,6 +75,8 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     ("GET", "/dispositivos/{id}/logs"): VER_UNO,
     ("GET", "/dispositivos/{id}/historial"): VER_UNO,
     ("GET", "/historial"): VER,
+    ("GET", "/dispositivos/{id}/exportar"): VER_UNO,
+    ("GET", "/exportar"): VER,
     ("GET", "/dispositivos/{id}/ordenes"): VER_UNO,
     ("GET", "/dispositivos/{id}/porque"): VER_UNO,
     ("GET", "/dispositivos/{id}/horario/previa"): VER_UNO,

@@ -1,0 +1,130 @@
+"""The log as a file: all of it, as the pages have it, whoever asks for it and however slowly they read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from app import bloques, exportacion
+from app.domain.filtro import FiltroLog
+from app.domain.identidad import Alcance, Rol
+from app.exportacion import COLUMNAS, CSV, NDJSON, Exportacion, lineas
+from tests.support.credenciales import an_account
+from tests.support.edge import Edge, running
+from tests.support.historial import HouseWithHistory
+from tests.support.http import Http, problem
+
+NASTY = {"a": 'dijo "hola"', "b": "línea\nnueva", "ñ": "=1+1", "c": [1, {"d": None}]}
+
+
+@pytest.fixture
+def house(tmp_path) -> Iterator[HouseWithHistory]:
+    with HouseWithHistory(tmp_path) as found:
+        found.log(
+            (1 + n % 3, ("activo", "inactivo", "=2+2")[n % 3], {"n": n, **(NASTY if n % 50 == 0 else {})}, stamp(n))
+            for n in range(5000)
+        )
+        found.settle()
+        found.log((1 + n % 3, "activo", {"n": n}, stamp(n)) for n in range(5000, 5200))
+        yield found
+
+
+def stamp(n):
+    return f"2026-11-{1 + n // 1440:02} {n % 1440 // 60:02}:{n % 60:02}:00.{n:06}"
+
+
+def rows(house, que):
+    text = b"".join(lineas(house.db.reader, que)).decode()
+    if que.formato == NDJSON:
+        return [json.loads(line) for line in text.splitlines()]
+    found = list(csv.DictReader(io.StringIO(text, newline="")))
+    return [{**r, "parametros": json.loads(r["parametros"]), "causa": json.loads(r["causa"])} for r in found]
+
+
+def numbers(found):
+    return [r["parametros"]["n"] for r in found]
+
+
+def test_all_of_it_in_both_forms(house):
+    objects, cells = rows(house, Exportacion(NDJSON, FiltroLog())), rows(house, Exportacion(CSV, FiltroLog()))
+    assert numbers(objects) == numbers(cells) == list(range(5200))
+    assert tuple(objects[0]) == tuple(cells[0]) == COLUMNAS
+    assert objects[0]["parametros"] == cells[0]["parametros"] == {"n": 0, **NASTY}
+    assert (objects[2]["estado"], cells[2]["estado"]) == ("=2+2", "'=2+2"), "no spreadsheet calculates it"
+    assert objects[0]["timestamp"] == cells[0]["timestamp"] == "2026-11-01T00:00:00.000000Z"
+    assert objects[0]["causa"] == {"tipo": "dispositivo"}
+
+
+@pytest.mark.parametrize("slice_", [13, 4000])
+@pytest.mark.parametrize(
+    ("desde", "hasta", "estado"),
+    [(None, None, "inactivo"), (stamp(1000), stamp(1700), None), (stamp(4900), None, "activo"), (None, stamp(3), None),
+     (stamp(5199), None, None), ("2027", None, None)],
+)  # fmt: skip
+def test_a_stretch_is_what_the_pages_say(house, monkeypatch, slice_, desde, hasta, estado):
+    monkeypatch.setattr(exportacion, "SLICE", slice_)
+    filtro = FiltroLog(desde, hasta, estado)
+    for device in (1, 2):
+        found = rows(house, Exportacion(NDJSON, filtro, frozenset({device})))
+        with house.db.reader() as conn:
+            shown = bloques.pagina(conn, device, page=1, per_page=10_000, filtro=filtro).data
+        assert numbers(found) == [json.loads(r.parametros_json)["n"] for r in reversed(shown)]
+    assert {r["dispositivo_id"] for r in rows(house, Exportacion(NDJSON, filtro, frozenset({1, 3})))} <= {1, 3}
+
+
+def test_no_snapshot_is_held_between_two_pieces(house):
+    """Whoever stops reading keeps nobody's checkpoint from its end; what is stored meanwhile is not in the file."""
+    pieces = lineas(house.db.reader, Exportacion(NDJSON, FiltroLog()))
+    first = next(pieces)
+    house.log([(1, "activo", {"n": 9999}, stamp(1))])
+    with house.db.unit_of_work() as uow:
+        pass
+    busy, _, _ = uow.file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert busy == 0
+    rest = b"".join(pieces)
+    assert (first + rest).count(b"\n") == 5200
+
+
+# --- over HTTP --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def edge(tmp_path) -> Iterator[Edge]:
+    with running(None, tmp_path) as found:
+        http = Http(found.port)
+        for n in range(3):
+            http.post("/dispositivos", {"serial_number": f"EXP{n}", "configuracion": {"encendido": True}})
+        yield found
+
+
+def test_over_http(edge):
+    http = Http(edge.port)
+    answer = http.get("/exportar")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="historial-')
+    serials = [r["serial_number"] for r in csv.DictReader(io.StringIO(answer.text, newline=""))]
+    assert serials == ["EXP0", "EXP1", "EXP2"]
+    one = http.get("/dispositivos/2/exportar?formato=ndjson&estado=activo")
+    assert one.headers["Content-Type"] == "application/x-ndjson"
+    assert [json.loads(line)["serial_number"] for line in one.text.splitlines()] == ["EXP1"]
+    assert len(http.get("/exportar?dispositivos=1,3").text.splitlines()) == 3
+    for query in ("formato=xml", "desde=ayer", "dispositivos=x", "desde=2026-01-02&hasta=2026-01-01"):
+        problem(http.get(f"/exportar?{query}"), 422)
+    problem(http.get("/dispositivos/9/exportar"), 404)
+    problem(http.get("/exportar?dispositivos=9"), 404)
+
+
+def test_who_sees_a_part_of_the_house_exports_that_part(edge):
+    assert edge.services is not None
+    mine = an_account(edge.services.db, "mia", Rol.MIEMBRO, Alcance(dispositivos=frozenset({2}))).bearer()
+    http = Http(edge.port)
+    told = [json.loads(line) for line in http.get("/exportar?formato=ndjson", headers=mine).text.splitlines()]
+    assert [r["serial_number"] for r in told] == ["EXP1"]
+    assert told[0]["causa"] == {"tipo": "http"}, "not from where"
+    problem(http.get("/exportar?dispositivos=1,2", headers=mine), 404)
+    problem(http.get("/dispositivos/1/exportar", headers=mine), 404)
