@@ -56,7 +56,7 @@ def answers(operation, headers):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("who", ["nadie", "invitado parcial", "miembro parcial", "administrador"])
 def test_random_requests_tell_nobody_more_than_they_may_know(house, who):
     callers, port = house

@@ -180,7 +180,7 @@ class Interrupted:
     """Says no after so many units of work, as a kill would."""
 
     def __init__(self, db, units):
-        self._db, self.left = db, units
+        self._db, self.left, self.reader = db, units, db.reader
 
     def unit_of_work(self, *args, **kw):
         self.left -= 1
