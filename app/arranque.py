@@ -13,11 +13,13 @@ from app import avisos, restauracion
 from app.auditoria import apuntar
 from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock
-from app.domain.causa import Causa
+from app.domain.causa import SISTEMA, Causa
 from app.domain.errors import DomainError
-from app.migrations import DatabaseFault
+from app.migrations import DatabaseDamaged, DatabaseFault
+from app.reparacion import reparar
 from app.respaldo import RespaldoError
 from app.runtime import Runtime, StartError
+from app.runtime_ajustes import backup_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESTAURADO, FALLIDO = "respaldo_restaurado", "restauracion_fallida"
+RESTAURADO, FALLIDO, REPARADA = "respaldo_restaurado", "restauracion_fallida", "base_reparada"
 
 
 def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[RuntimeInfo], None]) -> int:
@@ -38,7 +40,11 @@ def run_forever(settings: Settings, *, demo: bool = False, banner: Callable[[Run
     try:
         with only_one(settings.instance_path):
             tell = _restore(settings)
-            runtime = Runtime(settings, Clock())
+            try:
+                runtime = Runtime(settings, Clock())
+            except DatabaseDamaged as damage:
+                tell = _mend(settings, damage)
+                runtime = Runtime(settings, Clock())
             tell(runtime.db)
             runtime.run(banner, demo=demo)
     except (StartError, InstanceBusyError, DatabaseFault, DomainError) as error:
@@ -67,7 +73,25 @@ def _restore(settings: Settings) -> Callable[[Database], None]:
     return lambda db: _tell(db, causa, RESTAURADO, path.name, texto)
 
 
-def _tell(db: Database, causa: Causa, accion: str, nombre: str, texto: str) -> None:
+def _mend(settings: Settings, damage: DatabaseDamaged) -> Callable[[Database], None]:
+    """The last good backup in its place; answers how to tell of it. Without one it stays as it is.
+
+    Raises:
+        DatabaseFault: it can't be mended.
+    """
+    log.error("%s", damage)
+    try:
+        done = reparar(settings.database_path, backup_folder(settings), Clock().now(), settings.backup_passphrase)
+    except RespaldoError as error:
+        raise DatabaseFault(f"{damage} No se pudo volver al último respaldo: {error}") from error
+    if done is None:
+        raise damage
+    texto = done.texto(str(damage).split(". ")[0])
+    log.error("%s", texto)
+    return lambda db: _tell(db, SISTEMA, REPARADA, done.respaldo.ruta.name, texto, gravedad="grave")
+
+
+def _tell(db: Database, causa: Causa, accion: str, nombre: str, texto: str, gravedad: str = "advertencia") -> None:
     with db.unit_of_work(causa) as uow:
         apuntar(uow, accion, nombre, detalle={"texto": texto})
-        avisos.avisar(uow, tipo=accion, clave=accion, gravedad="advertencia", texto=texto, datos={"nombre": nombre})
+        avisos.avisar(uow, tipo=accion, clave=accion, gravedad=gravedad, texto=texto, datos={"nombre": nombre})

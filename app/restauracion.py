@@ -39,9 +39,9 @@ class Restaurado:
         return {**self.contenido.as_object(), "apartada": aside, "archivos_repuestos": list(self.archivos)}
 
 
-def restaurar(path: Path, database: Path, now: datetime, frase: str = "") -> Restaurado:
+def restaurar(path: Path, database: Path, now: datetime, frase: str = "", *, sana: bool = True) -> Restaurado:
     """Put the database of a backup in the place of the present one; nothing else of the house may be running. Of its
-    other files only those come back that are not there.
+    other files only those come back that are not there. ``sana``: what is there now is no damaged database.
 
     Raises:
         RespaldoError: the backup is damaged, of a newer version, or there is no room; nothing was touched.
@@ -60,7 +60,8 @@ def restaurar(path: Path, database: Path, now: datetime, frase: str = "") -> Res
                     _write(drafts[name], file)
         _check(fresh)
         _jump(fresh)
-        _checkpoint(database)
+        if sana:
+            _checkpoint(database)
         apartada = apartar(database, now)
         os.replace(fresh, database)
         for name, draft in drafts.items():

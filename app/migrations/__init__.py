@@ -30,6 +30,7 @@ MARKER = "instalada"
 KEPT_BACKUPS = 2
 CHECKED_BYTES = 32 << 20
 """A database up to this size is checked whole at each start (0.1 s here); a bigger one by ``./iot doctor`` only."""
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 READ_TRIES = 10
 """A disk that fails to give a page now and then is no damaged database: the check is tried this often."""
 _FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rechazados', 0), ('historial_hasta', 0)"
@@ -37,6 +38,10 @@ _FIRST_VALUES = "INSERT INTO casa (clave, valor) VALUES ('secuencia', 0), ('rech
 
 class DatabaseFault(Exception):
     """The database can't be used as it is; the message says what was found and how to put it right, in Spanish."""
+
+
+class DatabaseDamaged(DatabaseFault):
+    """It is missing, empty, cut off or nonsense: the same database will not do again."""
 
 
 def migrate(path: Path, now: datetime) -> bool:
@@ -49,7 +54,7 @@ def migrate(path: Path, now: datetime) -> bool:
     marker = path.parent / f"{path.name}.{MARKER}"
     if not path.exists() or path.stat().st_size == 0:
         if marker.exists():
-            raise DatabaseFault(_GONE.format(path=path, marker=marker))
+            raise DatabaseDamaged(_GONE.format(path=path, marker=marker))
         _create(path)
         _mark(marker)
         return True
@@ -107,7 +112,8 @@ def schema_version(path: Path) -> str | None:
                 return str(row[0]) if row else None
             return "0001" if {"dispositivo", "estado_log"} <= names else None
     except sqlite3.DatabaseError as error:
-        raise DatabaseFault(f"No se puede leer {path} ({error}). No se ha tocado; vea ./iot doctor.") from error
+        kind = DatabaseDamaged if error.sqlite_errorcode & 0xFF in _DAMAGE else DatabaseFault
+        raise kind(f"No se puede leer {path} ({error}). No se ha tocado; vea ./iot doctor.") from error
 
 
 def _refuse_damage(path: Path) -> None:
@@ -123,7 +129,7 @@ def _refuse_damage(path: Path) -> None:
         return
     if unread:
         raise DatabaseFault(f"El disco no deja leer {path} ({verdict}). No se ha tocado; vea ./iot doctor.")
-    raise DatabaseFault(
+    raise DatabaseDamaged(
         f"{path} está dañada ({verdict.splitlines()[-1]}). No se ha tocado: apártela y recupere una copia (mire en "
         "la carpeta respaldos); ./iot doctor dice cómo."
     )

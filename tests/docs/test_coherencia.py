@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from app.arranque import FALLIDO, RESTAURADO
+from app.arranque import FALLIDO, REPARADA, RESTAURADO
 from app.borrado import BORRADO
 from app.domain.aviso import ESTADOS as ESTADOS_AVISO
 from app.domain.aviso import GRAVEDADES
@@ -145,9 +145,12 @@ def test_every_kind_of_notice_is_explained() -> None:
     constants = {"BORRADO": BORRADO, "DISCO": DISCO, "RELOJ": RELOJ, "SALTO_RELOJ": SALTO_RELOJ}
     constants |= {"reglas.EN_BUCLE": EN_BUCLE, "reglas.FALLIDA": FALLIDA}
     constants["RESPALDO_FALLIDO"] = RESPALDO_FALLIDO
-    orders = {'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada"), "accion": (RESTAURADO, FALLIDO)}
+    orders = {
+        'f"orden_{ended.estado}"': ("orden_expirada", "orden_rechazada"),
+        "accion": (RESTAURADO, FALLIDO, REPARADA),
+    }
     kinds = {k for g in given for k in orders.get(g, (constants.get(g, g.strip('"')),))}
-    assert len(kinds) == 14
+    assert len(kinds) == 15
     page = read("docs/operacion.md")
     assert not [k for k in kinds if f"`{k}`" not in page]
     assert f"saltó {SALTO.total_seconds() / 60:g} minutos o más" in page
