@@ -9,11 +9,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from app import avisos, casa, historial
+from app import avisos, casa, historial, pronostico
 from app.clock import Clock, iso_z
 from app.db import Database
 from app.domain.errors import DomainError
-from app.domain.reloj import Salto, salto, salto_parado
+from app.domain.reloj import Salto, puesto, salto, salto_parado
 from app.horarios import zone_of
 from app.salud import poco_disco
 
@@ -71,6 +71,7 @@ class Guardian:
         """
         self._look_at_clock()
         self._look_at_disk()
+        self._look_at_growth()
 
     def _look_at_clock(self) -> None:
         """The wall clock must go as far as the one that nobody can set; a machine that slept has missed some of it."""
@@ -98,12 +99,25 @@ class Guardian:
         if not self._low and poco_disco(free, total):
             texto = f"Quedan {free >> 20} MiB libres en el disco de los datos; sin sitio no se puede guardar nada."
             with self._db.unit_of_work() as uow:
+                loud = [each["serial_number"] for each in pronostico.habladores(uow.conn)]
+                texto += f" Los que más guardan: {', '.join(loud)}." if loud else ""
                 avisos.avisar(uow, tipo=DISCO, clave=DISCO, gravedad="grave", texto=texto, datos={"libre_bytes": free})
             self._low = True
         elif self._low and not poco_disco(int(free / ROOM), total):
             with self._db.unit_of_work() as uow:
                 avisos.resolver(uow, DISCO)
             self._low = False
+
+    def _look_at_growth(self) -> None:
+        now = self._clock.now()
+        if not puesto(now):
+            return
+        with self._db.reader() as conn:
+            due = pronostico.toca(conn, now)
+        if due:
+            size = self._db.size()
+            with self._db.unit_of_work() as uow:
+                pronostico.muestrear(uow, size)
 
     def _run(self) -> None:
         while not self._ending.is_set():

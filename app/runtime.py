@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from app import __version__, control, create_app, dispositivos, runtime_demo
+from app import __version__, control, create_app, dispositivos, pronostico, runtime_demo
 from app import runtime_ajustes as ajustes
 from app.autenticador import Autenticador
 from app.avisos import cerrar_puertas
@@ -259,6 +259,7 @@ class Runtime:
     def estado(self) -> Mapping[str, Any]:
         """What every part says of itself, for ``/salud`` and ``/metrics``; any thread."""
         free, total = free_and_total(self.settings.instance_path)
+        growth = self._growth(free)
         return {
             "version": __version__,
             "parando": self.stopping,
@@ -276,7 +277,7 @@ class Runtime:
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
-            "disco": {"libre_bytes": free, "total_bytes": total},
+            "disco": {"libre_bytes": free, "total_bytes": total, **growth},
             "reloj": {"ahora": iso_z(self.clock.now())},
         }
 
@@ -363,6 +364,15 @@ class Runtime:
                 return {"responde": True, "ultimo_evento": dispositivos.snapshot(conn, dispositivos.NADIE)[0], **state}
         except DomainError as error:
             return {"responde": False, "fallo": error.mensaje, **state}
+
+    def _growth(self, free: int) -> dict[str, Any]:
+        bound = self.settings.history_max_mb * 1_000_000
+        try:
+            with self.db.reader() as conn:
+                found = pronostico.pronosticar(conn, self.clock.now(), self.db.size(), free, bound)
+                return {**found, "habladores": pronostico.habladores(conn)}
+        except DomainError:  # told by `base_de_datos`
+            return {}
 
     def _mqtt_state(self) -> dict[str, Any]:
         info = self.broker.info if self.broker else None

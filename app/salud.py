@@ -176,7 +176,10 @@ def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
     if poco_disco(free, total):
         return Juicio("degradado", f"quedan {free >> 20} MiB libres en el disco de los datos")
-    return Juicio("bien", f"{free >> 20} MiB libres")
+    full = parte.get("lleno_el")
+    return Juicio(
+        "bien", f"{free >> 20} MiB libres" + (f"; al paso que va, lleno hacia el {full[:10]}" if full else "")
+    )
 
 
 def _clock(parte: Parte) -> Juicio:
