@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import http.client
+import io
 import random
 import sqlite3
 import time
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "historial"
 PER_PAGE = 50
+EXPORT_ROWS = 300_000
 PAGE_MS, SERIES_MS, INSTANT_MS, RATIO = 10.0, 30.0, 50.0, 2.0
 MARK = "+00:00"
 
@@ -44,9 +48,11 @@ def run(context: Context) -> None:
         plain = lab.folder / "sencilla.db"
         make_plain(database, plain)
         broker = lab.mosquitto()
-        client = Client(lab.backend(broker).port)
+        backend = lab.backend(broker)
+        client = Client(backend.port)
         with closing(sqlite3.connect(plain)) as conn:
             ask_all(context, client, conn, rows // DEVICES)
+            export(context, backend.port, conn)
         client.close()
 
 
@@ -124,6 +130,36 @@ def ask_all(context: Context, client: Client, plain: sqlite3.Connection, per_dev
     mine = timed(times, lambda: client.get(f"/dispositivos?instante={_moment(chance)}"))
     other = timed(times, lambda: plain_instant(plain, _moment(chance)))
     _row(context, f"un instante de {DEVICES} dispositivos, p99", mine["p99"], other["p99"], INSTANT_MS)
+
+
+def export(context: Context, port: int, plain: sqlite3.Connection) -> None:
+    """All of it as CSV, over HTTP; beside it what a program writes that reads row after row, into nothing."""
+    for kind in ("csv", "ndjson"):
+        started, rows = time.perf_counter(), 0
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        connection.request("GET", f"/exportar?formato={kind}")
+        answer = connection.getresponse()
+        while piece := answer.read(1 << 18):
+            rows += piece.count(b"\n")
+        connection.close()
+        ours = rows / (time.perf_counter() - started)
+        theirs = plain_export(plain) if kind == "csv" else None
+        goal = f">= {EXPORT_ROWS:,}".replace(",", ".")
+        context.report.add(
+            Row(NAME, f"exportar {kind}", "filas/s", ours, theirs, goal_text=goal, reached=ours >= EXPORT_ROWS)
+        )
+
+
+def plain_export(conn: sqlite3.Connection) -> float:
+    started, rows, out = time.perf_counter(), 0, io.StringIO()
+    writer = csv.writer(out)
+    for row in conn.execute("SELECT dispositivo_id, timestamp, estado, parametros FROM log ORDER BY rowid"):
+        writer.writerow(row)
+        rows += 1
+        if not rows % 1000:
+            out.seek(0)
+            out.truncate()
+    return rows / (time.perf_counter() - started)
 
 
 def timed(times: int, ask: Callable[[], object]) -> dict[str, Any]:
