@@ -157,6 +157,15 @@ def export_command(formato: str, seriales: tuple[str, ...], desde: str, hasta: s
     return _with_settings(lambda settings: write(settings, wanted, seriales), write=False)
 
 
+@iot.command("importar")
+@click.argument("fichero")
+def import_command(fichero: str) -> int:
+    """Añade lo que hay en otra base de datos, también del programa original, con el programa parado."""
+    from app import cli_respaldo
+
+    return _with_settings(lambda settings: cli_respaldo.import_from(settings, fichero), write=False)
+
+
 @iot.command("compactar")
 def compact_command() -> int:
     """Devuelve al disco el sitio que la base de datos ya no usa, con el programa parado."""

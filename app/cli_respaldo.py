@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from app import __version__, restauracion
 from app.cerrojo import InstanceBusyError, only_one
 from app.clock import Clock
-from app.db import connect
+from app.db import Database, connect
+from app.importacion import importar
+from app.migrations import DatabaseFault, migrate
 from app.respaldo import Respaldo, RespaldoError, hacer, listar, rotar, verificar
-from app.runtime_ajustes import backup_folder, backup_plan
+from app.runtime_ajustes import backup_folder, backup_plan, house
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +60,15 @@ def compact(settings: Settings) -> int:
     return _explained(lambda: _compact(settings))
 
 
+def import_from(settings: Settings, name: str) -> int:
+    """Take another database in; the exit code."""
+    return _explained(lambda: _import(settings, Path(name)))
+
+
 def _explained(action: Callable[[], None]) -> int:
     try:
         action()
-    except (RespaldoError, InstanceBusyError) as error:
+    except (RespaldoError, InstanceBusyError, DatabaseFault) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -124,6 +131,20 @@ def _compact(settings: Settings) -> None:
             f"No se pudo compactar {path} ({error}). Sigue como estaba; hace falta el doble de sitio"
         ) from error
     print(f"{path}: {before / 1e6:.1f} MB antes, {path.stat().st_size / 1e6:.1f} MB ahora.")
+
+
+def _import(settings: Settings, path: Path) -> None:
+    clock = Clock()
+    with only_one(settings.instance_path):
+        migrate(settings.database_path, clock.now())
+        uri, folder = settings.sqlalchemy_database_uri, settings.instance_path
+        database = Database(uri, folder, clock, lambda _events: None, casa=house(settings))
+        try:
+            done = importar(database, path, clock.now())
+        finally:
+            database.close()
+    print(f"De {path}: {done.dispositivos_nuevos} dispositivos nuevos, de {done.dispositivos}.")
+    print(f"{done.filas_nuevas} filas de historial que no estaban, de {done.filas}. Ese archivo sigue como estaba.")
 
 
 def _path(settings: Settings, name: str) -> Path:
