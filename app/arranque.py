@@ -65,9 +65,11 @@ def _restore(settings: Settings) -> Callable[[Database], None]:
     try:
         done = restauracion.restaurar(path, settings.database_path, Clock().now(), settings.backup_passphrase)
     except RespaldoError as error:
+        restauracion.hecha(settings.instance_path)
         log.error("no se restauró %s: %s", path, error)
         fault = str(error)
         return lambda db: _tell(db, causa, FALLIDO, path.name, f"No se restauró {path.name}: {fault}")
+    restauracion.hecha(settings.instance_path)
     log.warning("restaurado de %s; lo que había está en %s", path, done.apartada)
     texto = f"La casa es ahora la de {path.name}, del {done.contenido.creado_en}. Lo de después está en {done.apartada}"
     return lambda db: _tell(db, causa, RESTAURADO, path.name, texto)

@@ -42,9 +42,9 @@ class Trozos:
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
 
-    def piece(self) -> bytes:
-        """The next, in a native thread; empty at the end."""
-        return next((p for p in self._pieces if p), b"")
+    def piece(self) -> bytes | None:
+        """The next, in a native thread; it may be empty. None at the end."""
+        return next(self._pieces, None)
 
     def close(self) -> None:
         """The reader has it all, or left."""

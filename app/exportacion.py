@@ -41,29 +41,30 @@ class Exportacion:
 def lineas(reader: Callable[[], AbstractContextManager[Connection]], que: Exportacion) -> Iterator[bytes]:
     """The file, in pieces of whole lines. Rows that are stored meanwhile are not in it."""
     with reader() as conn:
-        first, last = _span(raw(conn), que)
+        spans = _spans(raw(conn), que)
     if que.formato == CSV:
         yield f"{','.join(COLUMNAS)}\r\n".encode()
     alone = next(iter(que.dispositivos)) if que.dispositivos is not None and len(que.dispositivos) == 1 else None
     sql = _sql(que, alone=alone is not None)
-    while first <= last:
-        with reader() as conn:
-            text, reached, count = raw(conn).execute(sql, _values(que, alone, first, last)).fetchone()
-        if text:
-            yield text.encode()
-        if count < SLICE:
-            return
-        first = reached + 1
+    for first, last in spans:
+        while first <= last:
+            with reader() as conn:
+                text, reached, count = raw(conn).execute(sql, _values(que, alone, first, last)).fetchone()
+            yield (text or "").encode()  # nothing too, so that the thread that makes the pieces is everybody's again
+            if count < SLICE:
+                break
+            first = reached + 1
 
 
-def _span(file: sqlite3.Connection, que: Exportacion) -> tuple[int, int]:
-    """The ids between which all rows of that stretch are, by what the blocks know of their times."""
+def _spans(file: sqlite3.Connection, que: Exportacion) -> list[tuple[int, int]]:
+    """The ids between which all rows of that stretch are: by what the blocks know of their times, and what no block
+    tells of yet."""
     f = que.filtro
     told, last = file.execute(_TOLD).fetchone()
-    if f.desde is None:
-        return 1, last
-    (first,) = file.execute("SELECT min(primer_id) FROM log_bloque WHERE hasta >= ?", (f.desde,)).fetchone()
-    return (told + 1 if first is None else min(first, told + 1)), last
+    if f.desde is None and f.hasta is None:
+        return [(1, last)]
+    found = file.execute(_BETWEEN, (f.desde or "", f.hasta or MAX_STAMP)).fetchone()
+    return [*([] if found[0] is None else [found]), (told + 1, last)]
 
 
 def _sql(que: Exportacion, *, alone: bool) -> str:
@@ -86,6 +87,8 @@ def _values(que: Exportacion, alone: int | None, first: int, last: int) -> Seque
 
 
 _TOLD = "SELECT ifnull((SELECT max(ultimo_id) FROM log_bloque), 0), ifnull((SELECT max(id) FROM estado_log), 0)"
+MAX_STAMP = "\U0010ffff"
+_BETWEEN = "SELECT min(primer_id), max(ultimo_id) FROM log_bloque WHERE hasta >= ? AND desde < ?"
 _WANTED = (
     "(? IS NULL OR l.timestamp >= ?) AND (? IS NULL OR l.timestamp < ?) AND (? IS NULL OR l.estado = ?) "
     "AND (? IS NULL OR l.dispositivo_id IN (SELECT value FROM json_each(?)))"

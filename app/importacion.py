@@ -49,7 +49,7 @@ def importar(db: Database, path: Path, now: datetime) -> Importado:
         DatabaseFault: it is not a database of these programs, or damaged.
         RespaldoError: it can't be copied whole.
     """
-    with _copied(path, now) as other:
+    with _copied(path, db.path.parent, now) as other:
         devices = _take_devices(db, other)
         rows = _take_rows(db, other, {old: new for old, new, _ in devices})
         (in_all,) = other.execute("SELECT count(*) FROM estado_log").fetchone()
@@ -61,17 +61,17 @@ def importar(db: Database, path: Path, now: datetime) -> Importado:
 
 
 @contextmanager
-def _copied(path: Path, now: datetime) -> Iterator[sqlite3.Connection]:
+def _copied(path: Path, room: Path, now: datetime) -> Iterator[sqlite3.Connection]:
     if not path.is_file() or path.stat().st_size == 0:
         raise DatabaseFault(f"{path} no existe o está vacía")
-    with TemporaryDirectory(prefix="iot-importar-") as folder:
+    with TemporaryDirectory(dir=room, prefix=".importar-") as folder:
         copy = Path(folder) / "iot.db"
         try:
             copy_database(path, copy)
         except sqlite3.Error as error:
             raise DatabaseFault(f"{path} no es una base de datos, o está dañada ({error})") from error
         migrate(copy, now)
-        with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro", uri=True)) as conn:
+        with closing(sqlite3.connect(copy)) as conn:
             yield conn
 
 
@@ -97,24 +97,27 @@ def _alone(device: Dispositivo) -> Dispositivo:
 
 
 def _take_rows(db: Database, other: sqlite3.Connection, ids: dict[int, int]) -> int:
+    """Equal rows count: of three alike of which two are here, one is missing. On disk, however many there are."""
+    other.execute("CREATE TABLE mias (timestamp, estado, parametros)")
+    other.execute("CREATE INDEX ix_mias ON mias (timestamp, estado, parametros)")
     taken = 0
     for old, new in ids.items():
+        other.execute("DELETE FROM mias")
         with db.reader() as conn:
-            mine = set(raw(conn).execute(_SAME, (new,)))
-        after = 0
-        while rows := other.execute(_ROWS, (old, after, SLICE)).fetchall():
-            after = rows[-1][0]
-            fresh = [(new, *row[1:]) for row in rows if tuple(row[1:4]) not in mine]
-            if fresh:
-                with db.unit_of_work(CAUSE) as uow:
-                    uow.file.executemany(_PUT, fresh)
-                taken += len(fresh)
+            other.executemany("INSERT INTO mias VALUES (?, ?, ?)", raw(conn).execute(_SAME, (new,)))
+        missing = other.execute(_MISSING, (old,))
+        while rows := missing.fetchmany(SLICE):
+            with db.unit_of_work(CAUSE) as uow:
+                uow.file.executemany(_PUT, [(new, *row) for row in rows])
+            taken += len(rows)
     return taken
 
 
 _SAME = "SELECT timestamp, estado, parametros FROM estado_log WHERE dispositivo_id = ?"
-_ROWS = (
-    "SELECT id, timestamp, estado, parametros, causa FROM estado_log WHERE dispositivo_id = ? AND id > ? "
-    "ORDER BY id LIMIT ?"
+_MISSING = (
+    "SELECT timestamp, estado, parametros, causa FROM (SELECT *, row_number() OVER "
+    "(PARTITION BY timestamp, estado, parametros ORDER BY id) AS nth FROM estado_log WHERE dispositivo_id = ?) l "
+    "WHERE nth > (SELECT count(*) FROM mias m WHERE m.timestamp IS l.timestamp AND m.estado IS l.estado "
+    "AND m.parametros IS l.parametros) ORDER BY id"
 )
 _PUT = "INSERT INTO estado_log (dispositivo_id, timestamp, estado, parametros, causa) VALUES (?, ?, ?, ?, ?)"

@@ -66,7 +66,7 @@ OPERACIONES_RESPALDOS: tuple[Operacion, ...] = (
         "restaurar_respaldo",
         "Respaldos",
         "Volver a uno",
-        "Se lee entero; si está bien, el programa vuelve a arrancar con esa base de datos y la de ahora se aparta en "
+        "El programa vuelve a arrancar con esa base de datos y la de ahora se aparta en "
         "`instance/apartadas`. Lo que pasó después de hacerse el respaldo deja de estar. Los flujos "
         "en vivo reciben `reset`.",
         (Respuesta(202, "Reiniciando.", objeto({"reiniciando": _BOOL, "contenido": ref("ContenidoRespaldo")})),),

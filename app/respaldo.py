@@ -84,12 +84,14 @@ class Respaldo:
 
 
 def hacer(database: Path, folder: Path, now: datetime, version: str, frase: str = "") -> tuple[Respaldo, Contenido]:
-    """A new backup in ``folder``, on disk and read again before it gets its name.
+    """A new backup in ``folder``, which nobody else makes one in, on disk and read again before it gets its name.
 
     Raises:
         RespaldoError: no room, the copy is damaged, or what was written can't be read.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for leftover in (*folder.glob(".casa-*.parcial"), *folder.glob(".copia.db*")):  # of one that was killed
+        leftover.unlink(missing_ok=True)
     _demand_room(database, folder)
     target = folder / f"casa-{now.astimezone(UTC):{STAMP}}.tar.gz{'.cifrado' if frase else ''}"
     copy, draft = folder / ".copia.db", folder / f".{target.name}.parcial"
@@ -129,9 +131,14 @@ def copy_database(source: Path, target: Path) -> None:
 
 def _demand_room(database: Path, folder: Path) -> None:
     stat = os.statvfs(folder)
-    free, needed = stat.f_bavail * stat.f_frsize, int(database.stat().st_size * ROOM)
+    free, needed = stat.f_bavail * stat.f_frsize, int(_size(database) * ROOM)
     if free < needed:
         raise RespaldoError(f"hacen falta {needed >> 20} MiB libres en {folder}, y hay {free >> 20}")
+
+
+def _size(database: Path) -> int:
+    log = database.with_name(f"{database.name}-wal")
+    return database.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
 def _look(copy: Path, instance: Path, now: datetime, version: str) -> Contenido:
@@ -149,8 +156,8 @@ _WHAT = {
     "dispositivos": "(SELECT count(*) FROM dispositivo)",
     "filas": "(SELECT count(*) FROM estado_log)",
     "ultimo_evento": "(SELECT valor FROM casa WHERE clave = 'secuencia')",
-    "desde": "(SELECT timestamp FROM estado_log ORDER BY id LIMIT 1)",
-    "hasta": "(SELECT timestamp FROM estado_log ORDER BY id DESC LIMIT 1)",
+    "desde": "(SELECT min(timestamp) FROM estado_log WHERE timestamp > '1')",
+    "hasta": "(SELECT max(timestamp) FROM estado_log WHERE timestamp < '3')",
 }
 
 

@@ -22,6 +22,7 @@ APARTADAS = "apartadas"
 """Folder of databases that were moved aside, each in one of its own."""
 PENDIENTE = "restaurar.json"
 JUMP = 1_000_000
+INTENTOS = 3
 SIDE = ("", "-wal", "-shm", "-journal")
 
 
@@ -161,21 +162,33 @@ def _sync_folder(folder: Path) -> None:
 # --- asked for while the program runs, done at its next start ---------------------------------------------------------
 
 
-def pedir(instance: Path, path: Path, quien: str, desde: str | None) -> None:
+def pedir(instance: Path, path: Path, quien: str | None, desde: str | None, intentos: int = 0) -> None:
     """The next start restores this backup before anything else."""
     draft = instance / f".{PENDIENTE}.nueva"
-    draft.write_text(json.dumps({"archivo": str(path), "quien": quien, "desde": desde}, ensure_ascii=False), "utf-8")
+    asked = {"archivo": str(path), "quien": quien, "desde": desde, "intentos": intentos}
+    draft.write_text(json.dumps(asked, ensure_ascii=False), "utf-8")
     os.replace(draft, instance / PENDIENTE)
     _sync_folder(instance)
 
 
 def pendiente(instance: Path) -> dict[str, Any] | None:
-    """What was asked for, once: a restoration that fails or is killed is not tried for ever."""
+    """What was asked for and is not done; a restoration that is killed is tried again, but not for ever."""
     path = instance / PENDIENTE
     try:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        tried = int(found.get("intentos", 0))
+        if not isinstance(found["archivo"], str) or tried >= INTENTOS:
+            raise ValueError(found)
+    except FileNotFoundError:
         return None
-    path.unlink()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        hecha(instance)
+        return None
+    pedir(instance, Path(found["archivo"]), found.get("quien"), found.get("desde"), tried + 1)
+    return found
+
+
+def hecha(instance: Path) -> None:
+    """It is done, or can't be."""
+    (instance / PENDIENTE).unlink(missing_ok=True)
     _sync_folder(instance)
-    return found if isinstance(found.get("archivo"), str) else None

@@ -63,7 +63,7 @@ class _Routes:
     def restaurar_respaldo(self, nombre: str) -> Response:
         found, causa = self._named(nombre), cause_of(request)
         try:
-            contenido = respaldo.verificar(found.ruta, self._copias.frase)
+            contenido = respaldo.contenido_de(found.ruta, self._copias.frase)
         except respaldo.RespaldoError as error:
             raise DatosInvalidos([ErrorCampo("nombre", f"ese respaldo {error}")]) from error
         with self._db.unit_of_work(causa) as uow:

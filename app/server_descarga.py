@@ -39,8 +39,9 @@ def send_pieces(answer: Answer, head: Head, emisor: Emisor, *, keep: bool) -> bo
         emisor.send(response_head(answer.status, answer.headers + extra))
         if head.method == "HEAD":
             return keep
-        while piece := emisor.workers.run(pieces.piece, admitted=True):
-            emisor.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        while (piece := emisor.workers.run(pieces.piece, admitted=True)) is not None:
+            if piece:
+                emisor.send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             emisor.send(b"0\r\n\r\n")
     except OSError:

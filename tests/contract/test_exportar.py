@@ -128,3 +128,11 @@ def test_who_sees_a_part_of_the_house_exports_that_part(edge):
     assert told[0]["causa"] == {"tipo": "http"}, "not from where"
     problem(http.get("/exportar?dispositivos=1,2", headers=mine), 404)
     problem(http.get("/dispositivos/1/exportar", headers=mine), 404)
+
+
+def test_a_short_stretch_of_long_ago_does_not_read_what_came_after(house):
+    with house.db.reader() as conn:
+        spans = exportacion._spans(exportacion.raw(conn), Exportacion(CSV, FiltroLog(stamp(0), stamp(10))))
+        told = bloques.contado_hasta(conn)
+    assert spans[0][1] <= 3 * bloques.BLOQUE
+    assert spans[1] == (told + 1, 5200)

@@ -74,3 +74,16 @@ def test_what_is_no_such_database_is_refused_and_nothing_changes(house, tmp_path
         with pytest.raises(DatabaseFault):
             importar(house.db, tmp_path / name, NOW)
     assert house.scalar("SELECT count(*) FROM estado_log") == 0
+
+
+def test_equal_rows_count(house, tmp_path):
+    """Three alike there, one of them here already: two are missing, the first time and never again."""
+    (tmp_path / "ajena").mkdir()
+    alike = [(1, "activo", {"n": 1}, "2026-11-01 00:00:00")] * 3
+    with HouseWithHistory(tmp_path / "ajena", devices=1) as other:
+        other.log(alike)
+    house.log(alike[:1])
+    assert importar(house.db, tmp_path / "ajena" / "iot.db", NOW).filas_nuevas == 2
+    assert importar(house.db, tmp_path / "ajena" / "iot.db", NOW).filas_nuevas == 0
+    assert house.scalar("SELECT count(*) FROM estado_log") == 3
+    assert not list(tmp_path.glob(".importar-*"))

@@ -211,3 +211,22 @@ def test_they_take_no_more_room_than_they_may(hours, room):
     left = [r for r in found if r not in respaldo.sobrantes(found, Plan(3660, 0, 0, room))]
     assert left[0] == found[0]
     assert not room or len(left) == 1 or sum(r.bytes for r in left) <= room
+
+
+def test_what_a_killed_one_left_goes_with_the_next(house):
+    folder = house.db.path.parent / "respaldos"
+    folder.mkdir()
+    for name in (".casa-20260101T000000Z.tar.gz.parcial", ".copia.db", ".copia.db-journal"):
+        (folder / name).write_bytes(b"x" * 100)
+    file, _ = made(house)
+    assert [p.name for p in folder.iterdir()] == [file.ruta.name]
+
+
+def test_a_restoration_that_was_killed_is_tried_again_but_not_for_ever(tmp_path):
+    restauracion.pedir(tmp_path, tmp_path / "x", "ana", None)
+    for _ in range(restauracion.INTENTOS):
+        assert restauracion.pendiente(tmp_path)["archivo"] == str(tmp_path / "x")
+    assert restauracion.pendiente(tmp_path) is None
+    assert not (tmp_path / restauracion.PENDIENTE).exists()
+    (tmp_path / restauracion.PENDIENTE).write_text("[]")
+    assert restauracion.pendiente(tmp_path) is None
