@@ -92,12 +92,13 @@ class Limpieza:
         Raises:
             DomainError: the database could not be written; the next look goes on.
         """
+        now = self._believed()
         orphans, self._orphans = self._orphans, False  # one that comes from here on is looked for by the next tick
         try:
             done = [
                 self._slice("ignorados", ignorados.barrer),
-                self._expire(),
-                self._retencion.tick(self._believed()),
+                self._expire(now),
+                self._retencion.tick(now),
                 self._slice("filas", _prune_orphans) if orphans else 0,
                 self._slice("anotaciones", lambda uow: auditoria.podar(uow, self._plazos.auditoria)),
             ]
@@ -121,9 +122,9 @@ class Limpieza:
         self._wall, self._passed = now, passed
         return now if puesto(now) and passed - self._since >= SETTLE_S else None
 
-    def _expire(self) -> int:
+    def _expire(self, now: datetime | None) -> int:
         """By the last word. A clock that was set makes silences that were none: then everybody has time to speak."""
-        now, days = self._believed(), self._plazos.sin_reclamar_dias
+        days = self._plazos.sin_reclamar_dias
         if now is None or not days:
             return 0
         before = iso_z(now - timedelta(days=days))

@@ -107,6 +107,10 @@ class Retencion:
     def _old(self, now: datetime) -> int:
         k = self._keep
         second = int(now.timestamp())
+        if k.cinco_dias or k.hora_dias or k.dia_dias:
+            with self._db.reader() as conn:
+                told = _told_until(conn)  # what they would be joined to stays
+            second = second if told is None else min(second, told)
         for days, work in (
             (k.crudo_dias, self._rows),
             (k.cinco_dias, self._parts),
@@ -149,15 +153,20 @@ class Retencion:
             with self._db.reader() as conn:
                 self._series = iter([i for (i,) in raw(conn).execute("SELECT id FROM serie ORDER BY id")])
         for serie in self._series:
-            with self._db.unit_of_work(CAUSE) as uow:
-                done = uow.file.execute(_EMPTY, (serie, before, HOURS)).rowcount
-                _raise(uow, CINCO, before)
-            if done:
-                self._series = chain((serie,), self._series)
-                self.counts["resumenes"] += done
-                return done
+            with self._db.reader() as conn:
+                if raw(conn).execute(_ANY_FULL, (serie, before)).fetchone() is None:
+                    continue
+            self._series = chain((serie,), self._series)
+            return self._empty(serie, before)
         self._emptied = before
         return 0
+
+    def _empty(self, serie: int, before: int) -> int:
+        with self._db.unit_of_work(CAUSE) as uow:
+            _raise(uow, CINCO, before)
+            done = uow.file.execute(_EMPTY, (serie, before, HOURS)).rowcount
+        self.counts["resumenes"] += done
+        return done
 
     def _summaries(self, level: int, key: str, before: int) -> int:
         with self._db.reader() as conn:
@@ -185,13 +194,7 @@ class Retencion:
             first = raw(conn).execute(_FIRST_FULL_HOUR).fetchone()
         if blocks:
             return self._drop(blocks)
-        if first is not None:
-            with self._db.unit_of_work(CAUSE) as uow:
-                _raise(uow, CINCO, first[1] + HORA)
-                done = uow.file.execute(_EMPTY, (first[0], first[1] + DIA, HOURS)).rowcount
-            self.counts["resumenes"] += done
-            return done
-        return 0
+        return 0 if first is None else self._empty(first[0], first[1] + DIA)
 
     def _give_back(self) -> int:
         """Free pages to the file system, where the database was made so that it can."""
@@ -213,6 +216,12 @@ def _oldest(conn: Connection) -> Iterator[tuple[int, int, int, str]]:
         found = file.execute(_TWO_OLDEST, (device,)).fetchall()
         if len(found) == 2:
             yield found[0]
+
+
+def _told_until(conn: Connection) -> int | None:
+    """From which second on rows are not summarised yet, 0 when nobody can say; None when all of them are."""
+    row = raw(conn).execute(_FIRST_UNTOLD).fetchone()
+    return None if row is None else (instante_us(row[0]) or 0) // US
 
 
 def _used(conn: Connection) -> int:
@@ -241,6 +250,14 @@ _DROP_ROWS = "DELETE FROM estado_log WHERE dispositivo_id = ? AND id <= ?"
 _EMPTY = (
     f"UPDATE resumen SET partes = x'' WHERE nivel = {HORA} AND (serie_id, inicio) IN (SELECT serie_id, inicio "
     f"FROM resumen WHERE nivel = {HORA} AND serie_id = ? AND inicio < ? AND length(partes) ORDER BY inicio LIMIT ?)"
+)
+_ANY_FULL = (
+    f"SELECT 1 FROM resumen WHERE nivel = {HORA} AND serie_id = ? AND inicio < ? AND length(partes) "
+    "ORDER BY inicio DESC LIMIT 1"
+)
+_FIRST_UNTOLD = (
+    "SELECT timestamp FROM estado_log WHERE id > (SELECT valor FROM casa WHERE clave = 'historial_hasta') "
+    "ORDER BY id LIMIT 1"
 )
 _ANY_BEFORE = (
     "SELECT id FROM serie s WHERE EXISTS (SELECT 1 FROM resumen WHERE nivel = ? AND serie_id = s.id AND inicio < ?) "

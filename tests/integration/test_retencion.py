@@ -222,3 +222,42 @@ def test_by_default_every_row_stays(house):
     assert purge(house) == 0
     assert Conservar() == KEEP_ALL
     assert instante_us(rows(house, 1)[0]) == BEGIN * US
+
+
+def test_a_purge_by_age_waits_for_the_rows_that_are_not_summarised(house, monkeypatch):
+    """A house that was just brought up to date has years of them."""
+    monkeypatch.setattr("app.resumidor.SLICE_ROWS", 100)
+    house.log((1, "activo", {"t": n % 7}, sello_de(BEGIN + n * 3600)) for n in range(1000))
+    house.resumidor.slice()
+    purge(house, cinco_dias=5, hora_dias=10)
+    house.settle()
+    days = {k: v for k, v in stored(house).items() if k[2] == DIA}
+    same(days, {k: v for k, v in expected(house, ZONA).items() if k[2] == DIA})
+
+
+def test_what_is_said_to_be_kept_is_kept_also_when_room_is_short(house):
+    """With no rows left to go the five minutes go: from ``conservado_desde`` on every series has all of them."""
+    fill(house, 900)
+    whole = stored(house)
+    work = Retencion(house.db, Conservar(max_bytes=1))
+    for _ in range(40):
+        if not work.tick(None):
+            break
+    with house.db.reader() as conn:
+        kept = horizontes(conn).cinco
+    assert kept
+    fives = {k: v for k, v in whole.items() if k[2] == CINCO and k[3] >= kept}
+    found = stored(house)
+    assert {k: found.get(k) for k in fives} == fives
+
+
+def test_a_look_that_finds_nothing_writes_nothing(house):
+    fill(house, 6000)
+    keep = Conservar(crudo_dias=30, cinco_dias=30, hora_dias=30, dia_dias=50)
+    work = Retencion(house.db, keep)
+    while work.tick(NOW):
+        pass
+    before = house.db.commits
+    assert work.tick(NOW + timedelta(minutes=1)) == 0
+    assert Retencion(house.db, keep).tick(NOW) == 0
+    assert house.db.commits == before
