@@ -114,7 +114,7 @@ class Settings:
     backup_weeks: int
     backup_months: int
     backup_max_mb: int
-    backup_passphrase: str
+    backup_passphrase: str = field(repr=False)
     notices_max: int
     notify_min_gravedad: str
     notify_webhook_url: str = field(repr=False)

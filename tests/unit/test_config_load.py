@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
 import subprocess
 import sys
@@ -198,3 +199,9 @@ def test_loading_is_light(tmp_path: Path) -> None:
     )
     told = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_no_secret_is_in_what_the_settings_look_like():
+    """Each setting that the table calls a secret; what is logged of a Settings must not hold it."""
+    shown = {f.name.upper() for f in dataclasses.fields(Settings) if f.repr}
+    assert not {a.nombre for a in AJUSTES if a.secreto} & shown
