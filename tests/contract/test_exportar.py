@@ -136,3 +136,12 @@ def test_a_short_stretch_of_long_ago_does_not_read_what_came_after(house):
         told = bloques.contado_hasta(conn)
     assert spans[0][1] <= 3 * bloques.BLOQUE
     assert spans[1] == (told + 1, 5200)
+
+
+def test_a_serial_of_the_original_program_is_no_part_of_a_header(edge):
+    assert edge.services is not None
+    with edge.services.db.unit_of_work() as uow:
+        uow.file.execute("UPDATE dispositivo SET serial_number = ? WHERE id = 1", ('raro"; x="☃\r\nX: y',))
+    answer = Http(edge.port).get("/dispositivos/1/exportar")
+    assert answer.status == 200
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="dispositivo-1-')
