@@ -55,7 +55,9 @@ OPERACIONES_RESPALDOS: tuple[Operacion, ...] = (
         "descargar_respaldo",
         "Respaldos",
         "Descargar uno",
-        "Un `tar.gz` con `manifiesto.json`, la base de datos y las claves de la casa; o ese archivo cifrado.",
+        "Un `tar.gz` con `manifiesto.json`, la base de datos y las claves de la casa; o ese archivo "
+        "cifrado. Sin cifrar, desde otra máquina, solo con una "
+        "cuenta: estar en una red de confianza no basta.",
         (Respuesta(200, "El archivo.", {"type": "string", "format": "binary"}, "application/octet-stream"),),
         (_NOMBRE,),
         errores=(404, 503, 507),
@@ -66,7 +68,7 @@ OPERACIONES_RESPALDOS: tuple[Operacion, ...] = (
         "restaurar_respaldo",
         "Respaldos",
         "Volver a uno",
-        "El programa vuelve a arrancar con esa base de datos y la de ahora se aparta en "
+        "El programa se para, lo lee entero y arranca con esa base de datos; la de ahora se aparta en "
         "`instance/apartadas`. Lo que pasó después de hacerse el respaldo deja de estar. Los flujos "
         "en vivo reciben `reset`.",
         (Respuesta(202, "Reiniciando.", objeto({"reiniciando": _BOOL, "contenido": ref("ContenidoRespaldo")})),),

@@ -26,7 +26,7 @@ from app.domain.valores import is_serial
 from app.migrations import migrate
 from app.models import DEVICE_FIELDS
 from app.paginas import filas
-from app.respaldo import Respaldo, RespaldoError, ultimo_verificado
+from app.respaldo import Respaldo, ultimo_verificado
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +194,3 @@ def _are_objects(texts: list[Any]) -> bool:
         return all(type(text) is str and isinstance(load_object(text), dict) for text in texts)
     except ValueError:
         return False
-
-
-__all__ = ["Reparada", "RespaldoError", "reparar"]

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+from app.archivos import asegurar_carpeta, creado
 from app.cifra import MAGIC, Cifrador, CifraError, Descifrador
 from app.clock import iso_z
 from app.db import connect
@@ -98,11 +99,11 @@ def hacer(database: Path, folder: Path, now: datetime, version: str, frase: str 
     try:
         copy_database(database, copy)
         contenido = _look(copy, database.parent, now, version)
-        with _created(draft) as out:
+        with creado(draft) as out:
             _pack(out, copy, database.parent, contenido, frase)
         verificar(draft, frase)
         os.replace(draft, target)
-        _sync_folder(folder)
+        asegurar_carpeta(folder)
     except (OSError, sqlite3.Error) as error:
         raise RespaldoError(f"no se pudo hacer: {getattr(error, 'strerror', None) or error}") from error
     finally:
@@ -119,8 +120,8 @@ def copy_database(source: Path, target: Path) -> None:
     Raises:
         RespaldoError: it does not pass SQLite's own check.
     """
-    target.unlink(missing_ok=True)
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with creado(target):  # before SQLite makes it, which asks nobody who may read it
+        pass
     with closing(connect(source, read_only=True)) as src, closing(sqlite3.connect(target)) as dst:
         src.backup(dst)
         dst.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
@@ -375,21 +376,3 @@ def rotar(folder: Path, plan: Plan) -> list[Respaldo]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _created(path: Path) -> Iterator[IO[bytes]]:
-    """A new file of mode 0600, on disk when this ends."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

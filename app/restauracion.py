@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.archivos import asegurar_carpeta, creado
 from app.db import connect
 from app.migrations import HEAD, KNOWN
 from app.respaldo import BASE, COPY_BYTES, OWN, STAMP, Contenido, RespaldoError, abierto
@@ -60,7 +61,7 @@ def restaurar(path: Path, database: Path, now: datetime, frase: str = "", *, san
                     drafts[name] = instance / f".{name.replace('/', '-')}.restaurando"
                     _write(drafts[name], file)
         _check(fresh)
-        _jump(fresh)
+        _make_current(fresh)
         if sana:
             _checkpoint(database)
         apartada = apartar(database, now)
@@ -68,7 +69,7 @@ def restaurar(path: Path, database: Path, now: datetime, frase: str = "", *, san
         for name, draft in drafts.items():
             (instance / name).parent.mkdir(mode=0o700, exist_ok=True)
             os.replace(draft, instance / name)
-        _sync_folder(instance)
+        asegurar_carpeta(instance)
     except (OSError, sqlite3.Error) as error:
         raise RespaldoError(f"no se pudo restaurar: {getattr(error, 'strerror', None) or error}") from error
     finally:
@@ -97,10 +98,10 @@ def apartar(database: Path, now: datetime) -> Path | None:
             os.link(each, target / each.name)
         except OSError:  # a file system without second names: then one after another
             os.replace(each, target / each.name)
-    _sync_folder(target)
+    asegurar_carpeta(target)
     for each in reversed(present):  # the log before the database: SQLite would replay it into whatever comes here next
         each.unlink(missing_ok=True)
-    _sync_folder(database.parent)
+    asegurar_carpeta(database.parent)
     return target / database.name
 
 
@@ -129,9 +130,10 @@ def _check(fresh: Path) -> None:
         raise RespaldoError(f"la base de datos que trae está dañada: {verdict}")
 
 
-def _jump(fresh: Path) -> None:
-    """Devices do not listen to a configuration that is older than the one they have, and people hold versions of what
-    is no more: the numbers go on far beyond any that were given out after the backup."""
+def _make_current(fresh: Path) -> None:
+    """Who was signed in then is not any more: it may have been ended since. Devices do not listen to a configuration
+    that is older than the one they have, and people hold versions of what is no more: the numbers go on far beyond any
+    that were given out after the backup."""
     with closing(sqlite3.connect(fresh, isolation_level=None)) as conn:
         columns = {row[1] for row in conn.execute("PRAGMA table_info(dispositivo)")}
         if "deseada_version" in columns:  # else it is of the original program, which has no such numbers
@@ -140,23 +142,14 @@ def _jump(fresh: Path) -> None:
                 "deseada_version = CASE WHEN deseada_version > 0 THEN deseada_version + ?1 ELSE 0 END",
                 (JUMP,),
             )
+        if conn.execute("SELECT 1 FROM sqlite_master WHERE name = 'sesion'").fetchone():
+            conn.execute("DELETE FROM sesion")
 
 
 def _write(path: Path, file: IO[bytes]) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+    with creado(path) as out:
         while data := file.read(COPY_BYTES):
             out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 # --- asked for while the program runs, done at its next start ---------------------------------------------------------
@@ -168,7 +161,7 @@ def pedir(instance: Path, path: Path, quien: str | None, desde: str | None, inte
     asked = {"archivo": str(path), "quien": quien, "desde": desde, "intentos": intentos}
     draft.write_text(json.dumps(asked, ensure_ascii=False), "utf-8")
     os.replace(draft, instance / PENDIENTE)
-    _sync_folder(instance)
+    asegurar_carpeta(instance)
 
 
 def pendiente(instance: Path) -> dict[str, Any] | None:
@@ -191,4 +184,4 @@ def pendiente(instance: Path) -> dict[str, Any] | None:
 def hecha(instance: Path) -> None:
     """It is done, or can't be."""
     (instance / PENDIENTE).unlink(missing_ok=True)
-    _sync_folder(instance)
+    asegurar_carpeta(instance)

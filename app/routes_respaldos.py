@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
@@ -10,8 +11,8 @@ from app import respaldo, restauracion
 from app.auditoria import apuntar
 from app.descarga import Descarga, de_archivo
 from app.domain.dispositivo import dump_object
-from app.domain.errors import DatosInvalidos, ErrorCampo, RecursoNotFound
-from app.peticionario import cause_of
+from app.domain.errors import DatosInvalidos, ErrorCampo, RecursoNotFound, SinPermiso
+from app.peticionario import cause_of, identity_of, peer_of
 from app.respaldador import PEDIDO
 from app.routes import json_response
 
@@ -36,6 +37,12 @@ def blueprint(services: Services) -> Blueprint:
     return bp
 
 
+def _may_carry_keys() -> bool:
+    """A trusted network may administer the house, but being on it is no reason to take its keys away."""
+    who = identity_of(request)
+    return who.credencial is not None or ip_address(peer_of(request)).is_loopback
+
+
 class _Routes:
     def __init__(self, services: Services) -> None:
         self._db = services.db
@@ -56,6 +63,10 @@ class _Routes:
 
     def descargar_respaldo(self, nombre: str) -> Descarga | Response:
         found = self._named(nombre)
+        if not found.cifrado and not _may_carry_keys():
+            raise SinPermiso(
+                "Ese respaldo lleva las claves de la casa sin cifrar: desde otra máquina hace falta una cuenta"
+            )
         with self._db.unit_of_work(cause_of(request)) as uow:
             apuntar(uow, "respaldo_descargado", found.ruta.name)
         return de_archivo(found.ruta, "application/octet-stream")

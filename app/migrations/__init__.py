@@ -19,6 +19,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from app.archivos import asegurar_carpeta
 from app.db import connect
 from app.models import metadata
 
@@ -170,7 +171,7 @@ def _create(path: Path) -> None:
         if leftover.exists():
             os.replace(leftover, leftover.with_name(f"{leftover.name}.anterior"))
     os.replace(fresh, path)
-    _sync_folder(path.parent)
+    asegurar_carpeta(path.parent)
 
 
 def _upgrade(path: Path, version: str, now: datetime) -> None:
@@ -214,18 +215,10 @@ def backup(source: Path, target: Path) -> None:
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, target)
-    _sync_folder(target.parent)
+    asegurar_carpeta(target.parent)
 
 
 def _mark(marker: Path) -> None:
     """A zero-length database passes SQLite's checks and looks like an empty house: remember that there was one."""
     if not marker.exists():
         marker.write_text("Aquí hay una casa instalada; ver docs/operacion.md\n", encoding="utf-8")
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

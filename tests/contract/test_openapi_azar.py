@@ -32,7 +32,7 @@ def test_random_requests_get_documented_answers(document):
     tried = 0
     for operation in operations(document):
 
-        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy())
         def each(case):
             nonlocal tried

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from app import create_app, dispositivos
 from app.domain.identidad import DE_AMBITO, DE_ROL, Alcance, Ambito, Permiso, Rol
 from app.domain.permisos import NOMBRES, PERMISOS, Acceso
 from app.domain.peticiones import Alta
+from app.servicios import Copias
 from tests.support.credenciales import Headers, an_account, basic
 from tests.support.edge import EdgeSettings, make_services, running
 from tests.support.nucleo import FakeClock
@@ -208,3 +209,22 @@ def test_an_old_cookie_is_taken_away(casa):
     stale = next(c for c in casa.callers if c.stale_cookie)
     headers = casa.ask(stale, "GET", "/dispositivos")[1]
     assert headers["Set-Cookie"].startswith("iot_sesion=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
+
+
+def test_the_houses_keys_are_not_downloaded_for_being_on_the_network(tmp_path):
+    """A backup that is not sealed: with an account or from this machine; a trusted neighbour gets the list only."""
+    services = make_services(tmp_path, EdgeSettings(trusted_networks=("127.0.0.0/8", "10.1.0.0/16")), {})
+    (tmp_path / "casa-20260101T000000Z.tar.gz").write_bytes(b"abierto")
+    (tmp_path / "casa-20260101T000000Z.tar.gz.cifrado").write_bytes(b"cerrado")
+    client = create_app(replace(services, copias=Copias(folder=tmp_path))).test_client()
+    admin = an_account(services.db, "ada", Rol.ADMINISTRADOR).bearer()
+
+    def get(name, peer, headers=None):
+        path = f"/respaldos/casa-20260101T000000Z.tar.gz{name}"
+        return client.get(path, headers=headers or {}, environ_overrides={"iot.peer": peer, "REMOTE_ADDR": peer})
+
+    assert client.get("/respaldos", environ_overrides={"iot.peer": "10.1.2.3"}).status_code == 200
+    assert get("", "10.1.2.3").status_code == 403
+    assert [get("", "10.1.2.3", admin).status_code, get("", "127.0.0.1").status_code] == [200, 200]
+    assert get(".cifrado", "10.1.2.3").data == b"cerrado"
+    services.db.close()

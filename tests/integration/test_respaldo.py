@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from app import dispositivos, respaldo, restauracion
 from app.cifra import CHUNK, Cifrador, CifraError, Descifrador
+from app.domain.identidad import Rol
 from app.domain.peticiones import Alta
 from app.respaldo import Plan, Respaldo, RespaldoError
+from tests.support.credenciales import an_account
 from tests.support.nucleo import BEGINNING, House
 
 FRASE = "tres palabras sueltas"
@@ -230,3 +232,14 @@ def test_a_restoration_that_was_killed_is_tried_again_but_not_for_ever(tmp_path)
     assert not (tmp_path / restauracion.PENDIENTE).exists()
     (tmp_path / restauracion.PENDIENTE).write_text("[]")
     assert restauracion.pendiente(tmp_path) is None
+
+
+def test_sessions_end_with_a_restoration_accounts_and_tokens_stay(house):
+    account = an_account(house.db, "ana", Rol.ADMINISTRADOR)
+    account.session()
+    account.bearer()
+    file, _ = made(house)
+    house.db.close()
+    restauracion.restaurar(file.ruta, house.db.path, LATER)
+    with House(house.db.path.parent) as again:
+        assert again.rows("SELECT (SELECT count(*) FROM sesion), (SELECT count(*) FROM token)") == [(0, 1)]
