@@ -26,7 +26,7 @@ from tests.support.procesos import children_of, wait_until
 pytest_plugins = ["tests.support.paralelo"]
 
 HERE = Path(__file__).parent
-BLACK_BOX = ("contract", "hostile", "e2e", "migrations")
+BLACK_BOX = ("contract", "hostile", "e2e", "migrations", "pagina")
 TEST_SECONDS = 60
 
 
