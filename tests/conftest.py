@@ -50,7 +50,12 @@ def no_leaked_threads(request: pytest.FixtureRequest) -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     if request.path.relative_to(HERE).parts[0] in BLACK_BOX:
-        wait_until(lambda: set(threading.enumerate()) <= before, 5, f"threads left: {threading.enumerate()}")
+        wait_until(lambda: threads() <= before, 5, f"threads left: {threading.enumerate()}")
+
+
+def threads() -> set[threading.Thread]:
+    """Those that run, without the helpers of an event loop (Playwright's), which end with it."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
 
 
 @pytest.fixture(scope="module", autouse=True)
