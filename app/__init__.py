@@ -16,8 +16,26 @@ def create_app(services: Services) -> Flask:
     """The Flask application over these parts: routes, errors as problems, and the guard as its outermost layer."""
     from flask import Flask
 
+    from app import pagina, problems
+    from app.rutas_ids import DeviceIdConverter
+
+    app = Flask(__name__, static_folder=None, template_folder="web/templates")
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.http_body_max
+    app.url_map.merge_slashes = False  # werkzeug would answer `//x` with a redirection in HTML
+    app.url_map.converters["device_id"] = DeviceIdConverter
+    problems.register(app)
+    _register_routes(app, services)
+    app.register_blueprint(pagina.blueprint())
+    pagina.register(app)
+    _guard(app, services)
+    app.after_request(_plain_options)
+    return app
+
+
+def _register_routes(app: Flask, services: Services) -> None:
+    """The API's doors."""
     from app import (
-        problems,
         routes,
         routes_auditoria,
         routes_autoridad,
@@ -35,14 +53,7 @@ def create_app(services: Services) -> Flask:
         routes_respaldos,
         routes_sistema,
     )
-    from app.rutas_ids import DeviceIdConverter
 
-    app = Flask(__name__, static_folder="web/static", static_url_path="/static", template_folder="web/templates")
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.config["MAX_CONTENT_LENGTH"] = services.settings.http_body_max
-    app.url_map.merge_slashes = False  # werkzeug would answer `//x` with a redirection in HTML
-    app.url_map.converters["device_id"] = DeviceIdConverter
-    problems.register(app)
     for doors in (
         routes,
         routes_auditoria,
@@ -62,9 +73,6 @@ def create_app(services: Services) -> Flask:
         routes_sistema,
     ):
         app.register_blueprint(doors.blueprint(services))
-    _guard(app, services)
-    app.after_request(_plain_options)
-    return app
 
 
 def _guard(app: Flask, services: Services) -> None:

@@ -315,9 +315,9 @@ OPERACIONES: tuple[Operacion, ...] = (
         "/",
         "inicio",
         "Operación",
-        "Inicio",
-        "Lleva a la documentación.",
-        (Respuesta(302, "Va a /docs.", {"type": "object"}),),
+        "La página de la casa",
+        "Para personas; lo que enseña lo lee de esta misma API.",
+        (Respuesta(200, "La página.", {"type": "string"}, "text/html"),),
     ),
 )
 

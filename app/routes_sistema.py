@@ -33,7 +33,6 @@ def blueprint(services: Services) -> Blueprint:
     routes = _Routes(services)
     bp = Blueprint("sistema", __name__)
     for path, view in (
-        ("/", routes.inicio),
         ("/salud", routes.salud),
         ("/salud/viva", routes.viva),
         ("/salud/lista", routes.lista),
@@ -50,12 +49,6 @@ class _Routes:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._metricas = Metricas(services.estado)
-
-    def inicio(self) -> Response:
-        answer = _dump({"programa": "IoT Backend", "documentacion": "/docs", "salud": "/salud"})
-        answer.status_code = 302
-        answer.headers["Location"] = "/docs"
-        return answer
 
     def salud(self) -> Response:
         return _fresh(_dump(salud.documento(self._services.estado())))

@@ -1,0 +1,99 @@
+/** Where one is: the part after `#/` chooses a screen, which is loaded when it is first asked for. */
+import { fill, h, loadStyle } from './dom.js';
+import { loadTexts, sorry, t } from './i18n.js';
+
+/** @typedef {{partes: string[], consulta: URLSearchParams}} Destino what the address says to a screen */
+/** @typedef {() => void} Cierre */
+/** @typedef {{show: (donde: HTMLElement, destino: Destino) => Promise<Cierre | void> | Cierre | void}} Pantalla */
+
+/**
+ * Address, file in `pantallas/`, part (its words and style, `` = what is there from the start), whether it is a sheet beside the house.
+ * @type {[RegExp, string, string, boolean?][]}
+ */
+const RUTAS = [
+  [/^$/, 'casa', ''],
+  [/^dispositivo\/(\d+)$/, 'dispositivo', 'dispositivo', true],
+  [/^horarios$/, 'horarios', 'horario'],
+  [/^horario\/(\d+)$/, 'horario', 'horario', true],
+  [/^avisos$/, 'avisos', 'avisos'],
+  [/^anadir$/, 'anadir', 'anadir'],
+  [/^entrar$/, 'entrar', 'entrar'],
+  [/^mas$/, 'mas', 'mas'],
+  [/^mas\/(cuentas|accesos|habitaciones|escenas|reglas|respaldos|salud|registro|telefono|casa)$/, 'mas', 'mas'],
+];
+
+/** @type {{principal: Cierre | void, hoja: Cierre | void}} */
+const abiertas = { principal: undefined, hoja: undefined };
+let debajo = ''; // the address of what is under a sheet
+let paso = 0;
+
+/** Begin to follow the address. @param {HTMLElement} principal @param {HTMLElement} hoja */
+export function follow(principal, hoja) {
+  const go = () => void route(principal, hoja);
+  addEventListener('hashchange', go);
+  hoja.addEventListener('keydown', (e) => e.key === 'Escape' && !document.querySelector('dialog[open]') && closeSheet());
+  return route(principal, hoja);
+}
+
+/** Leave the sheet for what is under it. */
+export function closeSheet() {
+  location.hash = `#/${debajo}`;
+}
+
+/** Show the present address again. */
+export function again() {
+  dispatchEvent(new Event('hashchange'));
+}
+
+/** @param {HTMLElement} principal @param {HTMLElement} hoja */
+async function route(principal, hoja) {
+  const mio = ++paso;
+  const [camino, consulta] = location.hash.replace(/^#\/?/, '').split('?');
+  const hallada = RUTAS.find(([patron]) => patron.test(camino));
+  const [patron, archivo, parte, esHoja] = hallada ?? RUTAS[0];
+  const destino = { partes: (patron.exec(camino) ?? []).slice(1), consulta: new URLSearchParams(consulta) };
+  if (!esHoja) debajo = hallada ? camino : '';
+  else if (!principal.firstChild && matchMedia('(min-width: 900px)').matches) await open('principal', principal, 'casa', '', destino, () => true);
+  const donde = esHoja ? hoja : principal;
+  if (!esHoja) shut('hoja', hoja);
+  document.body.classList.toggle('con-hoja', Boolean(esHoja));
+  hoja.hidden = !esHoja;
+  const primera = mio === 1;
+  await open(esHoja ? 'hoja' : 'principal', donde, archivo, parte, destino, () => mio === paso);
+  if (mio !== paso) return;
+  const titulo = donde.querySelector('h1');
+  document.title = titulo?.textContent || t('casa');
+  dispatchEvent(new Event('en-pantalla'));
+  if (primera) return;
+  if (!esHoja) scrollTo(0, 0);
+  titulo?.setAttribute('tabindex', '-1');
+  titulo?.focus({ preventScroll: true });
+}
+
+/** @param {'principal' | 'hoja'} sitio @param {HTMLElement} donde */
+function shut(sitio, donde) {
+  abiertas[sitio]?.();
+  abiertas[sitio] = undefined;
+  donde.replaceChildren();
+}
+
+/**
+ * @param {'principal' | 'hoja'} sitio @param {HTMLElement} donde @param {string} archivo @param {string} parte
+ * @param {Destino} destino @param {() => boolean} vigente whether nobody went elsewhere meanwhile
+ */
+async function open(sitio, donde, archivo, parte, destino, vigente) {
+  try {
+    const [pantalla] = await Promise.all([
+      /** @type {Promise<Pantalla>} */ (import(`./pantallas/${archivo}.js`)),
+      parte && loadTexts(parte), parte && loadStyle(parte),
+    ]);
+    if (!vigente()) return;
+    shut(sitio, donde);
+    const cierre = await pantalla.show(donde, destino);
+    if (vigente()) abiertas[sitio] = cierre;
+    else cierre?.();
+  } catch (error) {
+    if (vigente()) fill(donde, h('div', { class: 'vacio', role: 'alert' }, h('h1', null, t('no_se_pudo')), h('p', null, sorry(error)),
+      h('button', { class: 'boton', onclick: again }, t('otra_vez'))));
+  }
+}
