@@ -26,7 +26,7 @@ from tests.support.procesos import children_of, wait_until
 pytest_plugins = ["tests.support.paralelo"]
 
 HERE = Path(__file__).parent
-BLACK_BOX = ("contract", "hostile", "e2e", "migrations")
+BLACK_BOX = ("contract", "hostile", "e2e", "migrations", "pagina")
 TEST_SECONDS = 60
 
 
@@ -50,7 +50,12 @@ def no_leaked_threads(request: pytest.FixtureRequest) -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     if request.path.relative_to(HERE).parts[0] in BLACK_BOX:
-        wait_until(lambda: set(threading.enumerate()) <= before, 5, f"threads left: {threading.enumerate()}")
+        wait_until(lambda: threads() <= before, 5, f"threads left: {threading.enumerate()}")
+
+
+def threads() -> set[threading.Thread]:
+    """Those that run, without the helpers of an event loop (Playwright's), which end with it."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
 
 
 @pytest.fixture(scope="module", autouse=True)

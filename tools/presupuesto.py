@@ -1,4 +1,5 @@
-"""The size budget of docs/arquitectura.md, measured: files, and functions without their docstrings and blank lines.
+"""The size budget of docs/arquitectura.md, measured: files, functions without their docstrings
+and blank lines, and the page.
 
 Usage: python tools/presupuesto.py. Exit code 1 when a file or a function is over its limit.
 """
@@ -10,6 +11,10 @@ import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import presupuesto_web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +42,9 @@ def main() -> int:
     print(f"{len(files)} files, {len(sizes)} functions: median {median:g} lines, 90th percentile {ninetieth:g}")
     if median > MEDIAN_MAX or ninetieth > NINETIETH_MAX:
         faults.append(f"the median may be {MEDIAN_MAX} and the 90th percentile {NINETIETH_MAX}")
+    page, page_faults = presupuesto_web.measure()
+    print(page)
+    faults += page_faults
     print("\n".join(faults) or "within budget")
     return 1 if faults else 0
 

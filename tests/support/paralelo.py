@@ -19,7 +19,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 MOST_WORKERS = 4
 # Where long tests live comes first, so that no worker is left with one at the end.
-FOLDERS = ("e2e", "migrations", "hostile", "contract", "integration", "docs", "unit")
+FOLDERS = ("e2e", "pagina", "migrations", "hostile", "contract", "integration", "docs", "unit")
 _folder = pytest.StashKey[str]()
 
 

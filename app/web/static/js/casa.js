@@ -128,6 +128,7 @@ class Casa {
     const movido = !antes || antes.habitacion_id !== d.habitacion_id || antes.reclamado !== d.reclamado || antes.nombre !== d.nombre;
     this.tell('dispositivo', d);
     if (movido) this.tell('lista', null);
+    if (movido && d.habitacion_id && !this.roomOf(d)) void this.refresh().catch(() => {}); // a room that is new
   }
 
   /** @param {Dispositivo[]} filas @param {boolean} todas whether others are no more */

@@ -1,7 +1,7 @@
 /** Elements without a framework: `h` makes them, `icono` draws. */
 import { ICONOS } from './iconos.js';
 
-/** @typedef {Node | string | number | null | undefined | false | Hijo[]} Hijo what may be inside an element */
+/** @typedef {Node | string | number | null | undefined | false | any[]} Hijo what may be inside an element */
 /** @typedef {Record<string, any>} Props attributes; `on…` are listeners, `.x` sets the property x, `class` may be a list */
 
 /**

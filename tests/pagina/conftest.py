@@ -1,0 +1,56 @@
+"""The browser and the house of the page's tests; tests/support/navegador.py says how to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.conftest import Parts
+from tests.support.backend import Backend
+from tests.support.casa_viva import Casa
+from tests.support.navegador import Ventanas, chromium
+
+
+@pytest.fixture(scope="package")
+def navegador() -> Iterator[Browser]:
+    """One Chromium for this folder (and for each worker)."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def casa(navegador: Browser, parts: Parts, backend: Backend) -> Iterator[Casa]:
+    """The house of the module, empty at first; its settings are those of the fixture ``settings``."""
+    with ExitStack() as stack:
+        yield Casa(backend, stack, parts.folder("simulador"))
+
+
+@pytest.fixture
+def casa_propia(navegador: Browser, own_parts: Parts, settings: dict[str, Any]) -> Iterator[Casa]:
+    """A house of the test's own, which it may stop, start again and fill."""
+    with ExitStack() as stack:
+        yield Casa(own_parts.backend(own_parts.mosquitto(), **settings), stack, own_parts.folder("simulador"))
+
+
+@pytest.fixture
+def ventanas(navegador: Browser, casa: Casa) -> Iterator[Ventanas]:
+    """Opens windows on the page of ``casa``; at the end nothing may have gone wrong in them."""
+    yield from vigiladas(Ventanas(navegador, casa.base))
+
+
+@pytest.fixture
+def ventanas_propias(navegador: Browser, casa_propia: Casa) -> Iterator[Ventanas]:
+    """The same on ``casa_propia``."""
+    yield from vigiladas(Ventanas(navegador, casa_propia.base))
+
+
+def vigiladas(windows: Ventanas) -> Iterator[Ventanas]:
+    try:
+        yield windows
+        windows.comprobar()
+    finally:
+        windows.cerrar()
