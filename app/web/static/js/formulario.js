@@ -49,7 +49,7 @@ export function field(c) {
 
 /** Ask before what can't be undone. @param {string} titulo @param {string} que @param {string} boton @returns {Promise<boolean>} */
 export async function confirm(titulo, que, boton) {
-  return Boolean(await ask(titulo, (cerrar) => [h('p', null, que), h('div', { class: 'fila botones' },
+  return Boolean(await ask(titulo, (/** @type {(v: boolean) => void} */ cerrar) => [h('p', null, que), h('div', { class: 'fila botones' },
     h('button', { class: 'boton plano', onclick: () => cerrar(false) }, t('cancelar')),
     h('button', { class: 'boton malo', onclick: () => cerrar(true) }, boton))]));
 }
