@@ -38,9 +38,9 @@ class Vista {
     this.resumen = h('p', { class: 'resumen' });
     this.busca = h('input', { type: 'search', placeholder: t('buscar'), 'aria-label': t('buscar'), oninput: () => this.draw() });
     this.botones = FILTROS.map((f) => h('button', { class: 'pastilla', 'aria-pressed': String(f === this.filtro), onclick: () => this.choose(f) }, t(`filtro.${f[0]}`)));
+    this.anadir = h('a', { class: 'boton redondo', href: '#/anadir', hidden: true, 'aria-label': t('anadir_dispositivo') }, icono('anadir'));
     fill(donde,
-      h('div', { class: 'titulo' }, h('h1', null, t('casa')), this.resumen,
-        casa.may('gestionar') && h('a', { class: 'boton redondo', href: '#/anadir', 'aria-label': t('anadir_dispositivo') }, icono('anadir'))),
+      h('div', { class: 'titulo' }, h('h1', null, t('casa')), this.resumen, this.anadir),
       this.nuevos, this.escenas,
       h('div', { class: 'filtros', role: 'search' }, h('label', { class: 'busca' }, icono('lupa'), this.busca), this.botones),
       this.salas);
@@ -100,8 +100,11 @@ class Vista {
     if (!casa.lista) return;
     const salas = this.rooms();
     this.salas.removeAttribute('aria-busy');
+    const foco = document.activeElement; // a tile that is moved loses it
     fill(this.salas, salas.length ? salas.map(([nombre, ds]) => h('section', { 'aria-label': nombre }, h('h2', null, nombre),
       h('div', { class: 'rejilla' }, ds.map((d) => this.tile(d))))) : this.nothing());
+    if (foco instanceof HTMLElement && this.salas.contains(foco)) foco.focus({ preventScroll: true });
+    this.anadir.hidden = !casa.may('gestionar');
     const sueltos = [...casa.dispositivos.values()].filter((d) => !d.reclamado).length;
     this.nuevos.hidden = !sueltos || !casa.may('gestionar');
     setText(this.nuevos, t('hay_nuevos', { n: sueltos }));
