@@ -40,6 +40,12 @@ class Casa {
     this.oyentes = new Map();
     /** @type {import('./vivo.js').Mando | null} */
     this.mando = null;
+    /** @type {(v?: unknown) => void} */
+    this.known = () => {};
+    /** When it is known who looks. @type {Promise<unknown>} */
+    this.quien = new Promise((listo) => (this.known = listo));
+    /** When everything that was first asked for is here. @type {Promise<unknown>} */
+    this.lleno = this.quien;
     setInterval(() => this.tell('tic', null), 10_000);
   }
 
@@ -61,8 +67,14 @@ class Casa {
   }
 
   /** Who looks; then everything they may see, and the stream. */
-  async start() {
+  start() {
+    this.lleno = this.begin();
+    return this.lleno;
+  }
+
+  async begin() {
     this.yo = await get('sesion');
+    this.known();
     this.tell('yo', this.yo);
     if (!this.may('ver')) return;
     const primeros = get('dispositivos').then((filas) => this.takeAll(filas, false));

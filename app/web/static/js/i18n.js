@@ -94,6 +94,14 @@ export function when(fecha, ahora = Date.now()) {
   return t('dia_a_las', { dia: date(fecha, { day: 'numeric', month: 'short' }), hora });
 }
 
+/** The same where it stands alone: "14:05", "ayer, 21:40", "24 nov, 21:40". @param {Date | string} fecha @param {number} [ahora] ms */
+export function moment(fecha, ahora = Date.now()) {
+  const dia = (/** @type {Date | string} */ d) => date(d, /** @type {Intl.DateTimeFormatOptions} */ (DIA));
+  const hora = date(fecha, { hour: '2-digit', minute: '2-digit' });
+  if (dia(fecha) === dia(new Date(ahora))) return hora;
+  return `${dia(fecha) === dia(new Date(ahora - 86_400_000)) ? t('ayer') : date(fecha, { day: 'numeric', month: 'short' })}, ${hora}`;
+}
+
 /** What went wrong, in the reader's language when we have it. @param {unknown} error @returns {string} */
 export function sorry(error) {
   const p = /** @type {{codigo?: string, message?: string, errores?: {mensaje: string}[]}} */ (error);

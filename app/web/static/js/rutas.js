@@ -1,4 +1,5 @@
 /** Where one is: the part after `#/` chooses a screen, which is loaded when it is first asked for. */
+import { casa } from './casa.js';
 import { fill, h, loadStyle } from './dom.js';
 import { loadTexts, sorry, t } from './i18n.js';
 
@@ -19,7 +20,15 @@ const RUTAS = [
   [/^anadir$/, 'anadir', 'anadir'],
   [/^entrar$/, 'entrar', 'entrar'],
   [/^mas$/, 'mas', 'mas'],
-  [/^mas\/(cuentas|accesos|habitaciones|escenas|reglas|respaldos|salud|registro|telefono|casa)$/, 'mas', 'mas'],
+  [/^mas\/casa$/, 'lugar', 'mas'],
+  [/^mas\/habitaciones$/, 'habitaciones', 'mas'],
+  [/^mas\/escenas$/, 'escenas', 'mas'],
+  [/^mas\/cuentas$/, 'cuentas', 'mas'],
+  [/^mas\/accesos$/, 'accesos', 'mas'],
+  [/^mas\/respaldos$/, 'respaldos', 'mas'],
+  [/^mas\/salud$/, 'salud', 'mas'],
+  [/^mas\/registro$/, 'registro', 'mas'],
+  [/^mas\/telefono$/, 'telefono', 'mas'],
 ];
 
 /** @type {{principal: Cierre | void, hoja: Cierre | void}} */
@@ -85,7 +94,7 @@ async function open(sitio, donde, archivo, parte, destino, vigente) {
   try {
     const [pantalla] = await Promise.all([
       /** @type {Promise<Pantalla>} */ (import(`./pantallas/${archivo}.js`)),
-      parte && loadTexts(parte), parte && loadStyle(parte),
+      parte && loadTexts(parte), parte && loadStyle(parte), archivo === 'casa' || archivo === 'entrar' ? casa.quien : casa.lleno,
     ]);
     if (!vigente()) return;
     shut(sitio, donde);
