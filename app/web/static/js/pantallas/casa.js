@@ -147,22 +147,26 @@ class Vista {
     if (hecha) say(t('escena_pedida', { nombre: escena.nombre }));
   }
 
-  /** The last hour of each sensor, in one question. */
+  /** The last hour of each sensor; one question for each kind of value, of at most 50 devices. */
   async sparkle() {
-    const ds = [...this.fichas.keys()].map((id) => casa.dispositivos.get(id)).filter((d) => d && !switches(d) && typeof d.parametros[parametersOf(d)[0]] === 'number');
-    for (let i = 0; i < ds.length; i += 50) await this.sparkleSome(/** @type {Dispositivo[]} */ (ds.slice(i, i + 50)));
+    /** @type {Map<string, number[]>} */
+    const grupos = new Map();
+    for (const id of this.fichas.keys()) {
+      const d = casa.dispositivos.get(id);
+      const p = d && !switches(d) && parametersOf(d)[0];
+      if (p && typeof d.parametros[p] === 'number') grupos.set(p, [...(grupos.get(p) ?? []), id]);
+    }
+    for (const [p, ids] of grupos) for (let i = 0; i < ids.length; i += 50) await this.sparkleSome(p, ids.slice(i, i + 50));
   }
 
-  /** @param {Dispositivo[]} ds */
-  async sparkleSome(ds) {
-    const parametros = [...new Set(ds.map((d) => parametersOf(d)[0]))];
+  /** @param {string} parametro @param {number[]} ids */
+  async sparkleSome(parametro, ids) {
     const desde = new Date(Date.now() - 3_600_000).toISOString();
-    const dicho = await get(`historial?dispositivos=${ds.map((d) => d.id)}&parametros=${parametros}&desde=${desde}&puntos=40`).catch(() => null);
+    const dicho = await get(`historial?dispositivos=${ids}&parametros=${encodeURIComponent(parametro)}&desde=${desde}&puntos=40`).catch(() => null);
     for (const serie of dicho?.series ?? []) {
-      const d = casa.dispositivos.get(serie.dispositivo_id);
       const valores = serie.datos.map((/** @type {any} */ p) => p.media ?? p.valor).filter((/** @type {any} */ v) => typeof v === 'number');
       const ficha = this.fichas.get(serie.dispositivo_id);
-      if (d && ficha && serie.parametro === parametersOf(d)[0] && valores.length > 1) ficha.serie = valores;
+      if (ficha && valores.length > 1) ficha.serie = valores;
     }
   }
 }
