@@ -7,18 +7,25 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.conftest import Parts
 from tests.support.backend import Backend
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, chromium
+from tests.support.navegador import Ventanas, chromium, vigiladas
 
 
 @pytest.fixture(scope="package")
-def navegador() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers. Until it ends, with the folder's last test, this thread has a running event loop."""
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def navegador(playwright: Playwright) -> Iterator[Browser]:
     """One Chromium for this folder (and for each worker)."""
-    with chromium() as browser:
+    with chromium(playwright) as browser:
         yield browser
 
 
@@ -39,18 +46,12 @@ def casa_propia(navegador: Browser, own_parts: Parts, settings: dict[str, Any]) 
 @pytest.fixture
 def ventanas(navegador: Browser, casa: Casa) -> Iterator[Ventanas]:
     """Opens windows on the page of ``casa``; at the end nothing may have gone wrong in them."""
-    yield from vigiladas(Ventanas(navegador, casa.base))
+    with vigiladas(Ventanas(navegador, casa.base)) as windows:
+        yield windows
 
 
 @pytest.fixture
 def ventanas_propias(navegador: Browser, casa_propia: Casa) -> Iterator[Ventanas]:
     """The same on ``casa_propia``."""
-    yield from vigiladas(Ventanas(navegador, casa_propia.base))
-
-
-def vigiladas(windows: Ventanas) -> Iterator[Ventanas]:
-    try:
+    with vigiladas(Ventanas(navegador, casa_propia.base)) as windows:
         yield windows
-        windows.comprobar()
-    finally:
-        windows.cerrar()

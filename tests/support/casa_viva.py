@@ -90,14 +90,14 @@ class Casa:
 
     def obedecer(self, serial: str) -> dict[str, Any]:
         """It reads what is wanted of it, does it, and says so; the desired configuration that it read."""
-        wanted: dict[str, Any] = retained(self.backend.mqtt_port, f"dispositivos/{serial}/configuracion")
+        wanted = self._asked(serial)
         estado = "activo" if wanted.get("encendido") else "inactivo"
         self.informar(serial, estado=estado, version=wanted["version"])
         return wanted
 
     def rechazar(self, serial: str, motivo: str) -> None:
         """It refuses what is wanted of it, and says why."""
-        wanted = retained(self.backend.mqtt_port, f"dispositivos/{serial}/configuracion")
+        wanted = self._asked(serial)
         self.informar(serial, rechazo={"version": wanted["version"], "motivo": motivo})
 
     def simular(self, **options: Any) -> Proceso:
@@ -121,6 +121,19 @@ class Casa:
             if room["nombre"] == nombre:
                 return int(room["id"])
         return int(self.http.post("/habitaciones", {"nombre": nombre}).json["id"])
+
+    def _asked(self, serial: str) -> dict[str, Any]:
+        """The desired configuration at the broker, once it is as new as the order that is open."""
+
+        def look() -> dict[str, Any] | None:
+            device = self.http.device(serial)
+            orders = self.http.get(f"/dispositivos/{device['id']}/ordenes").json["data"] if device else []
+            if not orders or orders[0]["enviada_en"] is None or orders[0]["cerrada_en"] is not None:
+                return None
+            held: dict[str, Any] = retained(self.backend.mqtt_port, f"dispositivos/{serial}/configuracion")
+            return held if held["version"] >= orders[0]["version"] else None
+
+        return wait_until(look, 5, f"an open order to {serial}")
 
     def _serial(self, prefijo: str) -> str:
         self._made += 1

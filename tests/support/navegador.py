@@ -20,8 +20,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pytest
@@ -33,9 +35,9 @@ from playwright.sync_api import (
     Error,
     Locator,
     Page,
+    Playwright,
     Request,
     Response,
-    sync_playwright,
 )
 
 from tests.support.procesos import require
@@ -63,15 +65,18 @@ cada_idioma = pytest.mark.parametrize("idioma", list(IDIOMAS))
 
 
 @contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """The system's Chromium without a window. While it is open this thread has a running event loop (Playwright's)."""
+def chromium(playwright: Playwright, *flags: str, netns: str = "") -> Iterator[Browser]:
+    """The system's Chromium without a window; ``netns``: on the machine that is this network namespace."""
     path = require("chromium")
-    with sync_playwright() as playwright:
+    with ExitStack() as stack:
+        if netns:
+            wrapper = Path(stack.enter_context(TemporaryDirectory(prefix="iot-navegador-"))) / "chromium"
+            wrapper.write_text(f'#!/bin/sh\nexec {require("ip")} netns exec {netns} {path} "$@"\n')
+            wrapper.chmod(0o755)
+            path = str(wrapper)
         browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
-        try:
-            yield browser
-        finally:
-            browser.close()
+        stack.callback(browser.close)
+        yield browser
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -178,6 +183,16 @@ class Ventanas:
                 with suppress(Error):  # it is closed, or on its way to another address
                     page.evaluate("1")  # what it still had to say comes before the answer
         assert not (left := self.faltas.sin_permiso()), "went wrong in the page:\n" + "\n".join(left)
+
+
+@contextmanager
+def vigiladas(windows: Ventanas) -> Iterator[Ventanas]:
+    """Nothing that nobody permitted may have gone wrong in them at the end, when they are closed."""
+    try:
+        yield windows
+        windows.comprobar()
+    finally:
+        windows.cerrar()
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -38,9 +38,9 @@ class Vista {
     this.resumen = h('p', { class: 'resumen' });
     this.busca = h('input', { type: 'search', placeholder: t('buscar'), 'aria-label': t('buscar'), oninput: () => this.draw() });
     this.botones = FILTROS.map((f) => h('button', { class: 'pastilla', 'aria-pressed': String(f === this.filtro), onclick: () => this.choose(f) }, t(`filtro.${f[0]}`)));
+    this.anadir = h('a', { class: 'boton redondo', href: '#/anadir', hidden: true, 'aria-label': t('anadir_dispositivo') }, icono('anadir'));
     fill(donde,
-      h('div', { class: 'titulo' }, h('h1', null, t('casa')), this.resumen,
-        casa.may('gestionar') && h('a', { class: 'boton redondo', href: '#/anadir', 'aria-label': t('anadir_dispositivo') }, icono('anadir'))),
+      h('div', { class: 'titulo' }, h('h1', null, t('casa')), this.resumen, this.anadir),
       this.nuevos, this.escenas,
       h('div', { class: 'filtros', role: 'search' }, h('label', { class: 'busca' }, icono('lupa'), this.busca), this.botones),
       this.salas);
@@ -100,8 +100,11 @@ class Vista {
     if (!casa.lista) return;
     const salas = this.rooms();
     this.salas.removeAttribute('aria-busy');
+    const foco = document.activeElement; // a tile that is moved loses it
     fill(this.salas, salas.length ? salas.map(([nombre, ds]) => h('section', { 'aria-label': nombre }, h('h2', null, nombre),
       h('div', { class: 'rejilla' }, ds.map((d) => this.tile(d))))) : this.nothing());
+    if (foco instanceof HTMLElement && this.salas.contains(foco)) foco.focus({ preventScroll: true });
+    this.anadir.hidden = !casa.may('gestionar');
     const sueltos = [...casa.dispositivos.values()].filter((d) => !d.reclamado).length;
     this.nuevos.hidden = !sueltos || !casa.may('gestionar');
     setText(this.nuevos, t('hay_nuevos', { n: sueltos }));
@@ -144,22 +147,26 @@ class Vista {
     if (hecha) say(t('escena_pedida', { nombre: escena.nombre }));
   }
 
-  /** The last hour of each sensor, in one question. */
+  /** The last hour of each sensor; one question for each kind of value, of at most 50 devices. */
   async sparkle() {
-    const ds = [...this.fichas.keys()].map((id) => casa.dispositivos.get(id)).filter((d) => d && !switches(d) && typeof d.parametros[parametersOf(d)[0]] === 'number');
-    for (let i = 0; i < ds.length; i += 50) await this.sparkleSome(/** @type {Dispositivo[]} */ (ds.slice(i, i + 50)));
+    /** @type {Map<string, number[]>} */
+    const grupos = new Map();
+    for (const id of this.fichas.keys()) {
+      const d = casa.dispositivos.get(id);
+      const p = d && !switches(d) && parametersOf(d)[0];
+      if (p && typeof d.parametros[p] === 'number') grupos.set(p, [...(grupos.get(p) ?? []), id]);
+    }
+    for (const [p, ids] of grupos) for (let i = 0; i < ids.length; i += 50) await this.sparkleSome(p, ids.slice(i, i + 50));
   }
 
-  /** @param {Dispositivo[]} ds */
-  async sparkleSome(ds) {
-    const parametros = [...new Set(ds.map((d) => parametersOf(d)[0]))];
+  /** @param {string} parametro @param {number[]} ids */
+  async sparkleSome(parametro, ids) {
     const desde = new Date(Date.now() - 3_600_000).toISOString();
-    const dicho = await get(`historial?dispositivos=${ds.map((d) => d.id)}&parametros=${parametros}&desde=${desde}&puntos=40`).catch(() => null);
+    const dicho = await get(`historial?dispositivos=${ids}&parametros=${encodeURIComponent(parametro)}&desde=${desde}&puntos=40`).catch(() => null);
     for (const serie of dicho?.series ?? []) {
-      const d = casa.dispositivos.get(serie.dispositivo_id);
       const valores = serie.datos.map((/** @type {any} */ p) => p.media ?? p.valor).filter((/** @type {any} */ v) => typeof v === 'number');
       const ficha = this.fichas.get(serie.dispositivo_id);
-      if (d && ficha && serie.parametro === parametersOf(d)[0] && valores.length > 1) ficha.serie = valores;
+      if (ficha && valores.length > 1) ficha.serie = valores;
     }
   }
 }
