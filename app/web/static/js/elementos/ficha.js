@@ -37,6 +37,7 @@ export class Ficha extends HTMLElement {
     const { texto, unidad } = primero === undefined ? { texto: '', unidad: '' } : value(primero, d.parametros[primero]);
     if (this.valor.dataset.v !== texto + unidad) {
       this.valor.dataset.v = texto + unidad;
+      setAttr(this.valor, 'data-palabra', typeof d.parametros[primero] !== 'number');
       this.valor.replaceChildren(texto, ...(unidad ? [h('small', null, ` ${unidad}`)] : []));
     }
     const juicio = primero === undefined ? '' : judgement(primero, d.parametros[primero]);

@@ -1,0 +1,38 @@
+/** Notices: what somebody should know, the newest first. */
+import { get, post } from '../api.js';
+import { casa } from '../casa.js';
+import { attempt } from '../decir.js';
+import { fill, h, icono } from '../dom.js';
+import { ago, t, when } from '../i18n.js';
+
+/** @param {HTMLElement} donde */
+export async function show(donde) {
+  let pagina = 1;
+  const lista = h('ul', { class: 'lista' });
+  const todos = h('button', { class: 'boton plano', onclick: () => void attempt(post('avisos/vistos').then(load)) }, t('avisos.todos'));
+  const mas = h('button', { class: 'boton plano', onclick: () => ((pagina += 1), void attempt(load())) }, t('avisos.antes'));
+  async function load() {
+    const paginas = await Promise.all(Array.from({ length: pagina }, (_, i) => get(`avisos?per_page=50&page=${i + 1}`)));
+    const avisos = paginas.flatMap((p) => p.data);
+    casa.avisos = paginas[0].nuevos;
+    casa.tell('avisos', casa.avisos);
+    todos.hidden = !casa.avisos || !casa.may('controlar');
+    mas.hidden = pagina >= paginas[0].pages;
+    fill(lista, avisos.length ? avisos.map((a) => row(a, load)) : h('li', { class: 'vacio' }, icono('campana'), h('h2', null, t('avisos.ninguno')), h('p', null, t('avisos.ninguno_que'))));
+  }
+  await load();
+  fill(donde, h('div', { class: 'avisos' }, h('div', { class: 'titulo' }, h('h1', null, t('avisos')), todos), lista, mas));
+  return casa.on('aviso', () => void load().catch(() => {}));
+}
+
+/** @param {any} a @param {() => Promise<void>} load */
+function row(a, load) {
+  const hacer = (/** @type {string} */ que) => () => void attempt(post(`avisos/${a.id}/${que}`).then(load));
+  const puede = casa.may('controlar');
+  return h('li', { class: 'tarjeta fila', 'data-estado': a.estado, 'data-gravedad': a.gravedad }, icono(a.gravedad === 'info' ? 'campana' : 'aviso'),
+    h('div', { class: 'crece' }, h('p', null, a.estado === 'nuevo' && h('strong', null, `${t('avisos.nuevo')} `), h('span', { lang: 'es' }, a.texto)),
+      h('small', { title: when(a.actualizado_en) }, [t(`gravedad.${a.gravedad}`), ago(a.actualizado_en), a.veces > 1 && t('avisos.veces', { n: a.veces }), a.estado === 'resuelto' && t('avisos.resuelto')].filter(Boolean).join(' · '))),
+    h('div', { class: 'fila' }, a.dispositivo_id && h('a', { class: 'boton plano', href: `#/dispositivo/${a.dispositivo_id}` }, t('avisos.ver')),
+      puede && a.estado === 'nuevo' && h('button', { class: 'boton plano', onclick: hacer('visto') }, t('avisos.visto')),
+      puede && a.estado !== 'resuelto' && h('button', { class: 'boton plano', onclick: hacer('resuelto') }, t('avisos.resolver'))));
+}
