@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import accesos, fanout, history, ingest, kill, latency, ordenes, rest, schedules, startup
+from bench import accesos, fanout, history, ingest, kill, latency, ordenes, pagina, rest, schedules, startup
 from bench.children import ROOT, BenchError, program, sweep
 from bench.report import Neighbours, Report, busy, describe_machine, filesystem, number, table
 from bench.runs import Context, Options
@@ -30,6 +30,7 @@ CASES: dict[str, Callable[[Context], None]] = {
     "historial": history.run,
     "ordenes": ordenes.run,
     "accesos": accesos.run,
+    "pagina": pagina.run,
 }
 BUSY = "\nAVISO: hay otros programas trabajando; las cifras, sobre todo las p99, valdrán poco."
 CALM_LOOKS, CALM_SHARE = 3, 0.08
@@ -42,6 +43,7 @@ ALIASES = {
     "schedule": "horario",
     "history": "historial",
     "orders": "ordenes",
+    "page": "pagina",
 }
 
 
@@ -57,12 +59,20 @@ def main(argv: list[str]) -> int:
     report = Report(describe_machine(options.folder or tempfile.gettempdir()))
     print(heading(report, options))
     try:
-        for name in args.nombres or CASES:
+        for name in args.nombres or everything():
             run_case(ALIASES.get(name, name), Context(options, report))
     except KeyboardInterrupt:
         report.failures.append("interrumpido")
     finish(report, args.json)
     return 1 if report.failures else 0
+
+
+def everything() -> list[str]:
+    """All of them; the page only where there is a browser."""
+    problem = pagina.missing()
+    if problem:
+        print(f"\nSin la prueba «{pagina.NAME}»: {problem}.")
+    return [name for name in CASES if name != pagina.NAME or not problem]
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

@@ -33,7 +33,7 @@ class Client:
         self.sock: socket.socket | None = None
 
     def get(self, path: str) -> bytes:
-        """Body of a 200 answer; BenchError for another."""
+        """Body of a 200 or 201 answer; BenchError for another."""
         return self.exchange(http_get(path, self.host))
 
     def send(self, method: str, path: str, value: dict[str, Any]) -> bytes:
@@ -47,7 +47,7 @@ class Client:
             self.opened += 1
         self.sock.sendall(request)
         head, body = self.read_head(self.sock)
-        if b" 200 " not in head[:16]:
+        if head[9:12] not in (b"200", b"201"):
             raise BenchError(f"{request[:40]!r} contestó {head[:60]!r}")
         return self.read_body(self.sock, head.lower(), body)
 
