@@ -11,6 +11,9 @@ from tests.support.casa_viva import Casa
 from tests.support.navegador import Ventanas, cada_tema, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
+LUNES = {"dias": ["lunes"], "inicio": "10:00", "fin": "12:00"}
+MANANA = {"modo": "horario", "horarios": [{"inicio": "00:00", "fin": "12:00"}]}
+NOCHE = {"modo": "horario", "horarios": [{"inicio": "22:00", "fin": "06:00"}]}
 EVENTOS = {"diario": [["07:00", "on"], ["09:00", "off"]]}
 
 
@@ -197,7 +200,7 @@ def test_aside_from_the_schedule_and_back(casa, ventanas):
     device = casa.aparato(
         "LGT0",
         "Aparte",
-        configuracion={"modo": "horario", "horarios": [{"inicio": "00:00", "fin": "12:00"}]},
+        configuracion=MANANA,
     )
     page = editor(ventanas, device)
     page.get_by_role("button", name="Encender un rato").click()
@@ -223,9 +226,7 @@ def test_what_the_linter_says_is_told(casa, ventanas):
 
 
 def test_the_list_says_what_comes_next(casa, ventanas):
-    casa.aparato(
-        "LGT0", "Con plan", configuracion={"modo": "horario", "horarios": [{"inicio": "00:00", "fin": "12:00"}]}
-    )
+    casa.aparato("LGT0", "Con plan", configuracion=MANANA)
     page = ventanas.abrir("#/horarios")
     row = page.get_by_role("link", name="Con plan")
     expect(row).to_contain_text("todos los días: 00:00 – 12:00")
@@ -240,7 +241,7 @@ def test_for_everyone(casa, ventanas, tema, talla):
     device = casa.aparato(
         "LGT0",
         f"Para todos {tema} {talla}",
-        configuracion={"modo": "horario", "horarios": [{"inicio": "22:00", "fin": "06:00"}]},
+        configuracion=NOCHE,
     )
     page = editor(ventanas, device, tema=tema, talla=talla)
     viva(page)
