@@ -67,11 +67,14 @@ def test_what_is_too_large_is_named(web):
     (web / "static/js/elementos/grafica.js").write_text("x()\n" * 301)
     (web / "static/js/f.js").write_text("function f() {\n" + "x()\n" * 50 + "}\n")
     (web / "static/grande.css").write_text("x" * 150_000)
+    (web / "static/css").mkdir()
+    (web / "static/css/otra.css").write_text("x" * 100_000)
     said, faults = presupuesto_web.measure()
-    assert said.startswith("page: 4 files, 15")
+    assert said.startswith("page: 5 files, 15")
     assert [fault.split(": ", 1)[-1] for fault in faults if ".js" in fault] == [
         "301 lines, 300 are allowed",
         "f has 52 lines",
         "421 lines, 420 are allowed",
     ]
     assert faults[0].startswith("the page has 15")
+    assert faults[1].startswith("the page has 25")

@@ -99,7 +99,8 @@ export function moment(fecha, ahora = Date.now()) {
   const dia = (/** @type {Date | string} */ d) => date(d, /** @type {Intl.DateTimeFormatOptions} */ (DIA));
   const hora = date(fecha, { hour: '2-digit', minute: '2-digit' });
   if (dia(fecha) === dia(new Date(ahora))) return hora;
-  return `${dia(fecha) === dia(new Date(ahora - 86_400_000)) ? t('ayer') : date(fecha, { day: 'numeric', month: 'short' })}, ${hora}`;
+  const cual = [[-1, 'ayer'], [1, 'manana']].find(([n]) => dia(fecha) === dia(new Date(ahora + Number(n) * 86_400_000)));
+  return `${cual ? t(String(cual[1])) : date(fecha, { day: 'numeric', month: 'short' })}, ${hora}`;
 }
 
 /** What went wrong, in the reader's language when we have it. @param {unknown} error @returns {string} */

@@ -8,14 +8,14 @@ import { loadTexts, sorry, t } from './i18n.js';
 /** @typedef {{show: (donde: HTMLElement, destino: Destino) => Promise<Cierre | void> | Cierre | void}} Pantalla */
 
 /**
- * Address, file in `pantallas/`, part (its words and style, `` = what is there from the start), whether it is a sheet beside the house.
- * @type {[RegExp, string, string, boolean?][]}
+ * Address, file in `pantallas/`, part (its words and style, `` = what is there from the start), and of a sheet the screen that it lies on.
+ * @type {[RegExp, string, string, string?][]}
  */
 const RUTAS = [
   [/^$/, 'casa', ''],
-  [/^dispositivo\/(\d+)$/, 'dispositivo', 'dispositivo', true],
+  [/^dispositivo\/(\d+)$/, 'dispositivo', 'dispositivo', 'casa'],
   [/^horarios$/, 'horarios', 'horario'],
-  [/^horario\/(\d+)$/, 'horario', 'horario', true],
+  [/^horario\/(\d+)$/, 'horario', 'horario', 'horarios'],
   [/^avisos$/, 'avisos', 'avisos'],
   [/^anadir$/, 'anadir', 'anadir'],
   [/^entrar$/, 'entrar', 'entrar'],
@@ -59,13 +59,14 @@ async function route(principal, hoja) {
   const mio = ++paso;
   const [camino, consulta] = location.hash.replace(/^#\/?/, '').split('?');
   const hallada = RUTAS.find(([patron]) => patron.test(camino));
-  const [patron, archivo, parte, esHoja] = hallada ?? RUTAS[0];
+  const [patron, archivo, parte, bajo] = hallada ?? RUTAS[0];
   const destino = { partes: (patron.exec(camino) ?? []).slice(1), consulta: new URLSearchParams(consulta) };
+  const esHoja = Boolean(bajo);
   if (!esHoja) debajo = hallada ? camino : '';
-  else if (!principal.firstChild && matchMedia('(min-width: 900px)').matches) await open('principal', principal, 'casa', '', destino, () => true);
+  else if (!abiertas.principal) debajo = bajo === 'casa' ? '' : String(bajo);
   const donde = esHoja ? hoja : principal;
   if (!esHoja) shut('hoja', hoja);
-  document.body.classList.toggle('con-hoja', Boolean(esHoja));
+  document.body.classList.toggle('con-hoja', esHoja);
   hoja.hidden = !esHoja;
   const primera = mio === 1;
   await open(esHoja ? 'hoja' : 'principal', donde, archivo, parte, destino, () => mio === paso);
@@ -73,6 +74,7 @@ async function route(principal, hoja) {
   const titulo = donde.querySelector('h1');
   document.title = titulo?.textContent || t('casa');
   dispatchEvent(new Event('en-pantalla'));
+  if (bajo && !principal.firstChild && matchMedia('(min-width: 900px)').matches) void open('principal', principal, bajo, bajo === 'casa' ? '' : 'horario', destino, () => true);
   if (primera) return;
   if (!esHoja) scrollTo(0, 0);
   titulo?.setAttribute('tabindex', '-1');

@@ -6,7 +6,7 @@ export default {
   no_se_pudo: 'That did not work', sin_conexion: 'Offline', conectando: 'Connecting…', sin_conexion_casa: 'No connection to the house',
   viejo: 'No connection to the house. What you see is from {hace}.',
   ahora_mismo: 'just now', hace_un_momento: 'a moment ago',
-  ayer: 'yesterday', hoy_a_las: '{hora}', ayer_a_las: 'yesterday at {hora}', manana_a_las: 'tomorrow at {hora}', dia_a_las: '{dia} at {hora}',
+  ayer: 'yesterday', manana: 'tomorrow', hoy_a_las: '{hora}', ayer_a_las: 'yesterday at {hora}', manana_a_las: 'tomorrow at {hora}', dia_a_las: '{dia} at {hora}',
   buscar: 'Search', escenas: 'Scenes', dispositivos: 'Devices', sin_habitacion: 'No room', anadir_dispositivo: 'Add a device',
   'filtro.todo': 'All', 'filtro.encendidos': 'On', 'filtro.sin_senal': 'No signal', 'filtro.pendientes': 'Pending',
   n_encendidos: { one: '{n} on', other: '{n} on' }, n_fuera: { one: '{n} without signal', other: '{n} without signal' },

@@ -6,7 +6,7 @@ export default {
   no_se_pudo: 'No se ha podido', sin_conexion: 'Sin conexión', conectando: 'Conectando…', sin_conexion_casa: 'Sin conexión con la casa',
   viejo: 'Sin conexión con la casa. Lo que ves es de {hace}.',
   ahora_mismo: 'ahora mismo', hace_un_momento: 'hace un momento',
-  ayer: 'ayer', hoy_a_las: 'las {hora}', ayer_a_las: 'ayer a las {hora}', manana_a_las: 'mañana a las {hora}', dia_a_las: 'el {dia} a las {hora}',
+  ayer: 'ayer', manana: 'mañana', hoy_a_las: 'las {hora}', ayer_a_las: 'ayer a las {hora}', manana_a_las: 'mañana a las {hora}', dia_a_las: 'el {dia} a las {hora}',
   buscar: 'Buscar', escenas: 'Escenas', dispositivos: 'Dispositivos', sin_habitacion: 'Sin habitación', anadir_dispositivo: 'Añadir dispositivo',
   'filtro.todo': 'Todo', 'filtro.encendidos': 'Encendidos', 'filtro.sin_senal': 'Sin señal', 'filtro.pendientes': 'Por cumplir',
   n_encendidos: { one: '{n} encendido', other: '{n} encendidos' }, n_fuera: { one: '{n} sin señal', other: '{n} sin señal' },

@@ -1,0 +1,41 @@
+/** Every schedule of the house, and what comes next of each. */
+import { get } from '../api.js';
+import { casa } from '../casa.js';
+import { fill, h, icono } from '../dom.js';
+import { read, words } from '../horario.js';
+import { moment, t } from '../i18n.js';
+import { iconOf, nameOf, switches } from '../medidas.js';
+
+const SHOWN = 3; // windows of each that are told
+
+/** @param {HTMLElement} donde */
+export function show(donde) {
+  const lista = h('ul', { class: 'lista' });
+  /** @type {Map<number, HTMLElement>} */
+  const dichos = new Map();
+  const draw = () => {
+    const ds = [...casa.dispositivos.values()].filter((d) => d.reclamado && switches(d)).sort((a, b) => Number(b.configuracion.modo === 'horario') - Number(a.configuracion.modo === 'horario') || nameOf(a).localeCompare(nameOf(b)));
+    fill(lista, ds.length ? ds.map((d) => row(d, dichos)) : h('li', { class: 'vacio' }, icono('reloj'), h('h2', null, t('horario.ninguno')), h('p', null, t('horario.ninguno_que'))));
+    for (const d of ds) if (d.configuracion.modo === 'horario') void next(d.id, dichos);
+  };
+  fill(donde, h('div', { class: 'horarios' }, h('h1', null, t('horarios')), lista));
+  draw();
+  return casa.on('lista', draw);
+}
+
+/** @param {import('../casa.js').Dispositivo} d @param {Map<number, HTMLElement>} dichos */
+function row(d, dichos) {
+  const franjas = read(d.configuracion.horarios);
+  const sigue = d.configuracion.modo === 'horario';
+  const dicho = dichos.get(d.id) ?? h('small');
+  dichos.set(d.id, dicho);
+  return h('li', null, h('a', { class: 'tarjeta fila', href: `#/horario/${d.id}` }, icono(iconOf(d)), h('div', { class: 'crece' }, h('strong', null, nameOf(d)), h('p', { class: 'suave' }, sigue ? [...franjas.slice(0, SHOWN).map(words), franjas.length > SHOWN && t('horario.y_mas', { n: franjas.length - SHOWN })].filter(Boolean).join(' · ') : t('horario.a_mano')), sigue && dicho), icono('adelante')));
+}
+
+/** @param {number} id @param {Map<number, HTMLElement>} dichos */
+async function next(id, dichos) {
+  const p = await get(`dispositivos/${id}/horario/previa`).catch(() => null);
+  const x = p?.transiciones[0];
+  const dicho = dichos.get(id);
+  if (dicho && p) dicho.textContent = x ? t(x.encendido ? 'horario.se_encendera' : 'horario.se_apagara', { cuando: moment(x.instante) }) : t('horario.nada_viene');
+}
