@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, render_template, request, send_from_directory
 
+from app.domain.identidad import Permiso
+from app.peticionario import identity_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,9 +54,10 @@ def register(app: Flask) -> None:
 def inicio() -> Response:
     """The shell; what it shows comes from the API."""
     idioma = request.accept_languages.best_match(IDIOMAS, default=IDIOMAS[0])
-    page = render_template("pagina.html", idioma=idioma, primeros=PRIMEROS, version=version())
+    ve = identity_of(request).permiso >= Permiso.VER
+    page = render_template("pagina.html", idioma=idioma, primeros=PRIMEROS, version=version(), ve=ve)
     answer = Response(page, content_type="text/html; charset=utf-8")
-    answer.headers["Cache-Control"] = "no-cache"
+    answer.headers["Cache-Control"] = "private, no-cache"
     answer.headers["Vary"] = "Accept-Language"
     return answer
 

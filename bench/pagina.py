@@ -17,7 +17,7 @@ from bench.children import BenchError, Target, program, wait_for
 from bench.report import Row
 from bench.rest import Client
 from bench.stats import summary
-from tools.presupuesto_web import PAGE_BYTES, page_files
+from tools.presupuesto_web import page_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ ROOMS = ("Salón", "Cocina", "Dormitorio", "Jardín")
 FIRST, LARGE = 50, 200
 SLOWDOWN = 4
 PHONE = {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True, "locale": "es-ES"}
-GOALS = {"paint": 1000.0, "screen": 100.0, "task": 100.0}
+GOALS = {"paint": 1000.0, "screen": 100.0, "task": 100.0, "bytes": 150.0}
 PACE_S = 0.09
 LARGE_RATE = 20
 CLOCKS_MS = 5.0
@@ -205,9 +205,9 @@ def first_sight(context: Context, browser: Browser, house: House) -> None:
     what = f"{FIRST} dispositivos, procesador {SLOWDOWN} veces más lento"
     add(context, f"primer dibujo, {what}", "ms", median(paints), GOALS["paint"])
     add(context, f"todas las fichas en pantalla, {what}", "ms", median(tiles), GOALS["paint"])
-    add(context, "lo que se carga para ver la casa, sin comprimir", "kB", loaded / 1000)
+    add(context, "lo que se carga para ver la casa, sin comprimir", "kB", loaded / 1000, GOALS["bytes"])
     whole = sum(path.stat().st_size for path in page_files())
-    add(context, "la página entera, en sus dos idiomas, sin comprimir", "kB", whole / 1000, PAGE_BYTES / 1000)
+    add(context, "la página entera, en sus dos idiomas, sin comprimir", "kB", whole / 1000, GOALS["bytes"])
 
 
 def screen(context: Context, browser: Browser, house: House) -> None:
@@ -248,7 +248,7 @@ def large(context: Context, browser: Browser, house: House) -> None:
             tasks, drawn = page.evaluate("[benchTasks, benchDrawn]")
             page.evaluate(BUSY)
             page.wait_for_function("n => benchTasks.length > n", arg=len(tasks))  # it would have been seen
-        if drawn < 0.8 * said:
+        if drawn < 0.5 * said:  # some say what they had said, some come in one frame
             raise BenchError(f"la página solo dibujó {drawn} veces con {said} cambios")
         longest = max(tasks, default=0.0)
         context.report.detail(f"{NAME}.tareas_x{slowdown}", tasks)

@@ -66,7 +66,7 @@ def test_nothing_of_the_page_leads_outside():
 def test_the_language_is_the_readers(client):
     for asked, expected in (("es-ES,es", "es"), ("en-GB,en;q=0.9", "en"), ("de-DE", "es"), ("", "es")):
         answer = get(client, "/", Accept_Language=asked)
-        assert f'<html lang="{expected}">' in answer.get_data(as_text=True)
+        assert f'<html lang="{expected}" data-ve>' in answer.get_data(as_text=True)
         assert f"textos/base.{expected}.js" in answer.get_data(as_text=True)
         assert "Accept-Language" in answer.headers["Vary"]
 
@@ -154,3 +154,13 @@ def test_every_word_that_is_asked_for_is_in_a_catalogue():
             continue
         for key in re.findall(r"(?<![\w.])t\('([^'$]+)'[,)]", path.read_text()):
             assert key in known, (path.name, key)
+
+
+@pytest.mark.parametrize(("network", "knows"), [("127.0.0.0/8", True), ("192.168.7.0/24", False)])
+def test_the_shell_says_whether_who_asks_may_look(tmp_path, network, knows):
+    """So that the page may ask for the house and for who looks at once; nobody's proxy keeps the answer for another."""
+    found = make_services(tmp_path, EdgeSettings(trusted_networks=(network,)), {})
+    answer = get(create_app(found).test_client(), "/")
+    found.db.close()
+    assert (" data-ve>" in answer.get_data(as_text=True)) is knows
+    assert answer.headers["Cache-Control"] == "private, no-cache"

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.support.navegador import movil_y_mesa, sin_faltas
 from tests.support.pagina import dice, mando, valor, viva
+from tests.support.procesos import wait_until
 
 CAIDA = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE", "ERR_FAILED")
 
@@ -78,12 +79,12 @@ def test_a_house_that_was_deleted_in_part_is_shown_so(casa_propia, ventanas_prop
 def test_all_tabs_share_one_stream(casa, ventanas):
     """However many pages one browser has open, the house has one reader more; each of them is live."""
     luz = casa.aparato("LGT0", "Compartida")
-    before = casa.backend.streams()
+    wait_until(lambda: casa.backend.streams() == 0, 10, "nobody looks")
     page = ventanas.abrir("#/")
     others = [ventanas.otra(page, "#/") for _ in range(3)]
     for tab in (page, *others):
         viva(tab)
-    assert casa.backend.streams() == before + 1
+    assert casa.backend.streams() == 1
     casa.informar(luz["serial_number"], estado="activo")
     for tab in (page, *others):
         expect(dice(tab, "Compartida")).to_have_text("Encendido")
@@ -95,14 +96,14 @@ def test_all_tabs_share_one_stream(casa, ventanas):
 def test_where_there_is_no_shared_worker_one_tab_leads(casa, ventanas):
     """As in some phones' browsers: still one stream, and another tab takes over when the leading one is closed."""
     luz = casa.aparato("LGT0", "Sin obrero")
-    before = casa.backend.streams()
+    wait_until(lambda: casa.backend.streams() == 0, 10, "nobody looks")
     page = ventanas.abrir(None)
     page.context.add_init_script("delete window.SharedWorker")
     page.goto(casa.base)
     viva(page)
     other = ventanas.otra(page)
     viva(other)
-    assert casa.backend.streams() == before + 1
+    assert casa.backend.streams() == 1
     casa.informar(luz["serial_number"], estado="activo")
     for tab in (page, other):
         expect(dice(tab, "Sin obrero")).to_have_text("Encendido")

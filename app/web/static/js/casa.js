@@ -73,26 +73,41 @@ class Casa {
   }
 
   async begin() {
+    const { dataset } = document.documentElement; // the shell knows who may look: then all is asked at once
+    const antes = 've' in dataset && this.fetchAll();
+    if (antes) antes.catch(() => {});
+    delete dataset.ve;
     this.yo = await get('sesion');
     this.known();
     this.tell('yo', this.yo);
     if (!this.may('ver')) return;
-    const primeros = get('dispositivos').then((filas) => this.takeAll(filas, false));
+    const [filas, resto] = await (antes || this.fetchAll());
+    this.place(resto);
+    this.takeAll(filas, false);
     if (this.mando) this.mando('olvidar');
     else this.mando = listen((m) => this.hear(m));
-    await Promise.all([primeros, this.refresh()]);
+  }
+
+  fetchAll() {
+    return Promise.all([get('dispositivos'), this.fetchRest()]);
   }
 
   /** What does not come by the stream: rooms, scenes, the house, how many notices are new. */
-  async refresh() {
-    const [habitaciones, escenas, datos, avisos] = await Promise.all([
-      get('habitaciones'), get('escenas'), get('casa'), get('avisos?estado=nuevo&per_page=1'),
-    ]);
+  fetchRest() {
+    return Promise.all(['habitaciones', 'escenas', 'casa', 'avisos?estado=nuevo&per_page=1'].map(get));
+  }
+
+  /** @param {any[]} resto */
+  place([habitaciones, escenas, datos, avisos]) {
     setZone(datos.zona);
     Object.assign(this, { habitaciones, escenas, datos, avisos: avisos.nuevos });
-    this.tell('lista', null);
     this.tell('avisos', this.avisos);
     this.tell('casa', datos);
+  }
+
+  async refresh() {
+    this.place(await this.fetchRest());
+    this.tell('lista', null);
   }
 
   /** @param {any} m */
@@ -122,26 +137,31 @@ class Casa {
 
   /** A device as it is now. @param {Dispositivo} d */
   take(d) {
-    const antes = this.dispositivos.get(d.id);
-    if (antes && antes.actualizado_en > d.actualizado_en) return;
-    this.dispositivos.set(d.id, d);
-    const movido = !antes || antes.habitacion_id !== d.habitacion_id || antes.reclamado !== d.reclamado || antes.nombre !== d.nombre;
+    const movido = this.keep(d);
+    if (movido === undefined) return;
     this.tell('dispositivo', d);
     if (movido) this.tell('lista', null);
     if (movido && d.habitacion_id && !this.roomOf(d)) void this.refresh().catch(() => {}); // a room that is new
   }
 
+  /** Whether the list looks another way with it; undefined when it says nothing new. @param {Dispositivo} d */
+  keep(d) {
+    const antes = this.dispositivos.get(d.id);
+    if (antes && (antes.actualizado_en > d.actualizado_en || JSON.stringify(antes) === JSON.stringify(d))) return undefined;
+    this.dispositivos.set(d.id, d);
+    return !antes || antes.habitacion_id !== d.habitacion_id || antes.reclamado !== d.reclamado || antes.nombre !== d.nombre;
+  }
+
   /** @param {Dispositivo[]} filas @param {boolean} todas whether others are no more */
   takeAll(filas, todas) {
     const vistos = new Set(filas.map((d) => d.id));
-    for (const d of filas) {
-      const antes = this.dispositivos.get(d.id);
-      if (!antes || antes.actualizado_en <= d.actualizado_en) this.dispositivos.set(d.id, d);
-    }
-    if (todas) for (const id of [...this.dispositivos.keys()]) if (!vistos.has(id)) this.dispositivos.delete(id);
+    const nuevas = filas.map((d) => [d, this.keep(d)]).filter(([, movido]) => movido !== undefined);
+    const sobran = todas ? [...this.dispositivos.keys()].filter((id) => !vistos.has(id)) : [];
+    for (const id of sobran) this.dispositivos.delete(id);
+    const otra = !this.lista || sobran.length || nuevas.some(([, movido]) => movido);
     this.lista = true;
-    this.tell('lista', null);
-    for (const d of filas) this.tell('dispositivo', this.dispositivos.get(d.id));
+    if (otra) this.tell('lista', null);
+    for (const [d] of nuevas) this.tell('dispositivo', d);
   }
 
   /** @param {number} id */
