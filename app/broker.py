@@ -16,13 +16,13 @@ from app.broker_base import (
     BrokerInfo,
     BrokerSettings,
     ProbeResult,
-    is_loopback,
     probe,
     tls_context,
 )
 from app.broker_child import cannot_use, lock_folder, make_folder, port_taken
 from app.broker_mosquitto import Access, MosquittoBroker, TlsListener, find_mosquitto
 from app.broker_orphan import end_orphan
+from app.config_net import is_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path

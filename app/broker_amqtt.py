@@ -9,9 +9,10 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
-from app.broker_base import BrokerInfo, is_loopback
+from app.broker_base import BrokerInfo
 from app.broker_child import ChildBroker
 from app.broker_mosquitto import connect_host
+from app.config_net import is_loopback
 
 if TYPE_CHECKING:
     import subprocess

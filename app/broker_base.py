@@ -192,11 +192,6 @@ def tls_context(settings: BrokerSettings) -> ssl.SSLContext | None:
     return context
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a listener on `host` is reachable from this machine only."""
-    return host == "localhost" or host == "::1" or host.startswith("127.")
-
-
 def _connect_packet(username: str | None, password: str | None) -> bytes:
     """CONNECT of MQTT 3.1.1 (section 3.1): clean session, keep alive 10 s."""
     flags, payload = 0x02, _text(f"iot-prueba-{secrets.token_hex(4)}")

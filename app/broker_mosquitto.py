@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from app import broker_identidad
 from app.broker_acl import ACL, USERS, acl_text, password_hash, password_text
-from app.broker_base import BrokerError, BrokerInfo, is_loopback, probe
+from app.broker_base import BrokerError, BrokerInfo, probe
 from app.broker_child import ChildBroker
 from app.broker_orphan import CONFIG
+from app.config_net import is_loopback
 
 if TYPE_CHECKING:
     import subprocess

@@ -115,6 +115,9 @@ def _operation(op: Operacion) -> dict[str, Any]:
     if op.cuerpo is not None:
         content = {"schema": ref(op.cuerpo.__name__), "example": op.ejemplo}
         found["requestBody"] = {"required": True, "content": {JSON: content}}
+    if op.binario:
+        schema = {"type": "string", "format": "binary"}
+        found["requestBody"] = {"required": True, "content": {op.binario: {"schema": schema}}}
     return found
 
 

@@ -41,7 +41,8 @@ class Respuesta:
 
 @dataclass(frozen=True, slots=True)
 class Operacion:
-    """A method of a path. ``errores`` are the statuses it may refuse with, each a problem document."""
+    """A method of a path. ``errores`` are the statuses it may refuse with, each a problem document;
+    ``binario`` the type of a body that is no JSON."""
 
     metodo: str
     ruta: str
@@ -54,6 +55,7 @@ class Operacion:
     cuerpo: type[BaseModel] | None = None
     ejemplo: Mapping[str, Any] | None = None
     errores: tuple[int, ...] = ()
+    binario: str = ""
     curl: str = ""
 
 

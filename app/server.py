@@ -22,6 +22,7 @@ from gevent import socket
 from gevent.event import Event
 
 from app.server_conn import RECV_BYTES, Connection, problem_answer
+from app.server_cuerpos import Cuerpos
 from app.server_http import response_head
 from app.server_pool import Workers, saturated
 
@@ -65,10 +66,9 @@ class HttpSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of one connection; seconds and bytes."""
+    """The bounds of one connection; seconds."""
 
     header_timeout: float
-    body_max: int
     send_timeout: float
 
 
@@ -91,7 +91,8 @@ class Server:
     ) -> None:
         self.app = app
         self.clock = clock
-        self.limits = Limits(settings.http_header_timeout_s, settings.http_body_max, settings.sse_send_timeout_s)
+        self.limits = Limits(settings.http_header_timeout_s, settings.sse_send_timeout_s)
+        self.cuerpos = Cuerpos(settings.http_body_max)
         self.loop = gevent.get_hub().loop
         self.stopping = False
         self.tls = tls

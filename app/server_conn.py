@@ -114,8 +114,9 @@ class Connection:
             return False
         self.state = "busy"
         here = (self._server.address[0], self._port)
-        environ = make_environ(head, self._read_body(head), self._peer, here, scheme="https" if self._tls else "http")
-        answer = self._answer(environ)
+        scheme = "https" if self._tls else "http"
+        with self._server.cuerpos.room(head) as most:
+            answer = self._answer(make_environ(head, self._read_body(head, most), self._peer, here, scheme=scheme))
         self._server.count(answer.status)
         log.debug("%s %s %s %s", self._peer[0], head.method, head.target, answer.status)
         if answer.stream is not None:
@@ -215,10 +216,9 @@ class Connection:
             raise ProblemError(Problem(408, "peticion_lenta", "La petición tardó demasiado en llegar")) from None
         return data
 
-    def _read_body(self, head: Head) -> bytes:
+    def _read_body(self, head: Head, limit: int) -> bytes:
         if not head.chunked and not head.content_length:
             return b""
-        limit = self._server.limits.body_max
         if head.content_length is not None and head.content_length > limit:
             raise body_too_large(limit)
         if head.expects_continue and not self._buffer:

@@ -94,6 +94,10 @@ PERMISOS: Mapping[tuple[str, str], Acceso] = {
     # Live.
     ("GET", "/stream/dispositivos"): VER,
     ("POST", "/entradas"): VER,
+    # Who may claim may read a sticker.
+    ("POST", "/qr/leer"): ARREGLAR,
+    ("GET", "/qr.svg"): VER,
+    ("GET", "/direcciones"): VER,
     # The house.
     ("GET", "/casa"): VER,
     ("PUT", "/casa"): ADMINISTRAR,

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 ENDLESS = "/stream/dispositivos"
+schemathesis.serializer.alias("image/x-portable-graymap", "application/octet-stream")
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,10 @@ class EdgeSettings:
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     public_backend_url: str = ""
+    mqtt_broker_url: str = ""
+    mqtt_broker_port: int = 1883
+    mqtt_listen_host: str = "127.0.0.1"
+    mqtt_tls_port: int = 8883
 
 
 @dataclass
