@@ -13,6 +13,14 @@ from tests.conftest import Parts
 from tests.support.backend import Backend
 from tests.support.casa_viva import Casa
 from tests.support.navegador import Ventanas, chromium, vigiladas
+from tests.support.turnos import red_quieta
+
+
+@pytest.fixture(autouse=True)
+def quiet_network() -> Iterator[None]:
+    """No interface comes or goes during a test of this folder."""
+    with red_quieta():
+        yield
 
 
 @pytest.fixture(scope="package")

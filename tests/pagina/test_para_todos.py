@@ -25,6 +25,8 @@ def estados(casa):
     casa.aparato("SMK0", "Humo", parametros={"humo_detectado": True})
     casa.aparato("CO20", "Aire", parametros={"co2_ppm": 1_900})
     casa.aparato("TMP0", "Fuera", parametros={"temperatura": -12.5, "humedad": 100})
+    perdida = casa.aparato("TMP0", "Perdida", parametros={"temperatura": 18.0, "humedad": 55})
+    casa.callar(perdida["serial_number"])
     acciones = [{"dispositivo_id": found["on"]["id"], "configuracion": {"encendido": False}}]
     casa.http.post("/escenas", {"nombre": "Buenas noches a toda la casa", "acciones": acciones})
     casa.desconocido()
@@ -42,6 +44,7 @@ def test_the_house_is_accessible_and_fits(estados, casa, ventanas, talla, tema, 
     page = ventanas.abrir("#/", talla=talla, tema=tema, idioma=idioma)
     expect(dice(page, "Muda")).to_have_text({"es": "No contestó", "en": "It did not answer"}[idioma])
     expect(dice(page, "Rechazada")).to_have_text({"es": "No lo ha hecho", "en": "It did not do it"}[idioma])
+    expect(dice(page, "Perdida")).to_contain_text({"es": "Sin señal desde", "en": "No signal since"}[idioma])
     pedida = casa.aparato("LGT0", f"Pedida {talla} {tema} {idioma}", sala="Cocina")["nombre"]
     mando(page, pedida).click()
     expect(mando(page, pedida)).to_have_attribute("aria-busy", "true")

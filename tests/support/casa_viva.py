@@ -100,6 +100,10 @@ class Casa:
         wanted = self._asked(serial)
         self.informar(serial, rechazo={"version": wanted["version"], "motivo": motivo})
 
+    def callar(self, serial: str) -> None:
+        """Its last will: the broker says that it is gone."""
+        self.mqtt.publish(f"dispositivos/{serial}/disponible", b"offline", retain=True)
+
     def simular(self, **options: Any) -> Proceso:
         """`./iot simular` on this house's broker: devices that live by themselves (not claimed yet)."""
         given = [word for name, value in options.items() for word in (f"--{name}", str(value))]

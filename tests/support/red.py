@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support.procesos import ROOT, Proceso, missing, require
+from tests.support.turnos import red_cambia
 
 
 class OtraMaquina:
@@ -28,21 +29,28 @@ class OtraMaquina:
 
     def __enter__(self) -> OtraMaquina:
         try:
-            self._run("netns", "add", self.name)
-            self._run("link", "add", self._ours, "type", "veth", "peer", "name", self._theirs, "netns", self.name)
-            self._run("addr", "add", f"{self.here}/30", "dev", self._ours)
-            self._run("link", "set", self._ours, "up")
-            self._run("-n", self.name, "addr", "add", f"{self.there}/30", "dev", self._theirs)
-            self._run("-n", self.name, "link", "set", self._theirs, "up")
-            self._run("-n", self.name, "link", "set", "lo", "up")
+            with red_cambia():
+                self._join()
         except subprocess.CalledProcessError as error:
             self.__exit__()
             missing(f"no network namespaces here: {error.stderr!r}")
         return self
 
+    def _join(self) -> None:
+        """Without addresses of IPv6, which would come by themselves a second or two later."""
+        self._run("netns", "add", self.name)
+        self._run("link", "add", self._ours, "type", "veth", "peer", "name", self._theirs, "netns", self.name)
+        self._run("link", "set", self._ours, "addrgenmode", "none")
+        self._run("addr", "add", f"{self.here}/30", "dev", self._ours)
+        self._run("link", "set", self._ours, "up")
+        self._run("-n", self.name, "addr", "add", f"{self.there}/30", "dev", self._theirs)
+        self._run("-n", self.name, "link", "set", self._theirs, "up")
+        self._run("-n", self.name, "link", "set", "lo", "up")
+
     def __exit__(self, *exc: object) -> None:
-        subprocess.run([self._ip, "link", "del", self._ours], check=False, capture_output=True)
-        subprocess.run([self._ip, "netns", "del", self.name], check=False, capture_output=True)
+        with red_cambia():
+            subprocess.run([self._ip, "link", "del", self._ours], check=False, capture_output=True)
+            subprocess.run([self._ip, "netns", "del", self.name], check=False, capture_output=True)
 
     def python(self, code: str, timeout: float = 20) -> str:
         """Run Python there; what it printed."""

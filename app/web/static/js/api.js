@@ -1,5 +1,5 @@
 /** The public API, as any other program uses it. Paths are relative (`dispositivos/3`), so a proxy's prefix is kept. */
-import { idioma } from './i18n.js';
+import { idioma, loadTexts } from './i18n.js';
 
 /** What the backend refused, or that it can't be reached (`status` 0, `codigo` `sin_conexion`). */
 export class Problema extends Error {
@@ -46,6 +46,7 @@ export async function request(metodo, ruta, cuerpo, opciones = {}) {
   const datos = texto ? parse(texto) : null;
   if (respuesta.ok) return datos;
   if (respuesta.status === 401) dispatchEvent(new Event('sin-credencial'));
+  await loadTexts('errores').catch(() => {}); // what it says is told in Spanish then
   throw new Problema(respuesta.status, datos ?? {});
 }
 
