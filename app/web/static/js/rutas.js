@@ -40,7 +40,7 @@ let paso = 0;
 export function follow(principal, hoja) {
   const go = () => void route(principal, hoja);
   addEventListener('hashchange', go);
-  hoja.addEventListener('keydown', (e) => e.key === 'Escape' && !document.querySelector('dialog[open]') && closeSheet());
+  addEventListener('keydown', (e) => e.key === 'Escape' && !hoja.hidden && !document.querySelector('dialog[open]') && closeSheet());
   return route(principal, hoja);
 }
 

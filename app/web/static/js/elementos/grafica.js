@@ -31,6 +31,8 @@ export class Grafica extends HTMLElement {
     this.series = [];
     this.dedo = new Map();
     this.cursor = NaN;
+    /** @type {Punto | undefined} where the keys are */
+    this.elegido = undefined;
     this.enTabla = false;
     this.turno = 0;
     this.lienzos = h('div', { class: 'lienzos' });
@@ -179,18 +181,21 @@ export class Grafica extends HTMLElement {
   /** @param {KeyboardEvent} e */
   key(e) {
     const puntos = this.series[0]?.puntos.filter((p) => p.v !== null) ?? [];
-    const aqui = nearest(puntos, this.cursor);
+    const aqui = this.elegido && puntos.includes(this.elegido) ? puntos.indexOf(this.elegido) : nearest(puntos, this.cursor);
     const salto = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20, Home: -1e6, End: 1e6 }[e.key];
-    if (salto && puntos.length) this.point(middle(puntos[aqui < 0 ? puntos.length - 1 : Math.min(puntos.length - 1, Math.max(0, aqui + salto))]));
-    else if (e.key === '+' || e.key === '-') this.zoom(e.key === '+' ? 0.5 : 2);
+    if (salto && puntos.length) {
+      const p = puntos[aqui < 0 ? puntos.length - 1 : Math.min(puntos.length - 1, Math.max(0, aqui + salto))];
+      this.point(middle(p), p);
+    } else if (e.key === '+' || e.key === '-') this.zoom(e.key === '+' ? 0.5 : 2);
     else return;
     e.preventDefault();
   }
 
-  /** The crosshair: what there was nearest to an instant. @param {number} ms */
-  point(ms) {
+  /** The crosshair: what there was nearest to an instant, or just that, where several are of one moment. @param {number} ms @param {Punto} [exacto] */
+  point(ms, exacto) {
     this.cursor = ms;
-    const dichos = this.series.map((s) => [s, s.puntos[nearest(s.puntos.filter(known), ms, s.puntos)]]).filter(([, p]) => p);
+    this.elegido = exacto;
+    const dichos = this.series.map((s) => [s, exacto && s.puntos.includes(exacto) ? exacto : s.puntos[nearest(s.puntos.filter(known), ms, s.puntos)]]).filter(([, p]) => p);
     const p = /** @type {Punto | undefined} */ (dichos[0]?.[1]);
     for (const lienzo of this.lienzos.querySelectorAll('svg')) lienzo.querySelector('.cruz')?.setAttribute('d', p ? `M${this.x(middle(p)).toFixed(1)} ${TOP}V${HIGH - BOTTOM}` : '');
     setText(this.lectura, p ? `${span(p, this.ancho)} · ${dichos.map(([s, q]) => reading(/** @type {Serie} */ (s), /** @type {Punto} */ (q))).join(' · ')}` : t('grafica.toca'));

@@ -57,7 +57,7 @@ function monthly(desde, hasta, max) {
   const de = new Date(desde + offset(desde));
   const meses = MONTHS.find((m) => (hasta - desde) / (30 * DAY * m) <= max) ?? 60;
   const primero = Math.ceil((de.getUTCFullYear() * 12 + de.getUTCMonth()) / meses) * meses;
-  return Array.from({ length: max + 2 }, (_, i) => Date.UTC(0, primero + i * meses, 1));
+  return Array.from({ length: max + 2 }, (_, i) => Date.UTC(1970, primero + i * meses - 1970 * 12, 1));
 }
 
 /** @param {number} t @param {number | undefined} paso */
