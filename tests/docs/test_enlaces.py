@@ -41,3 +41,9 @@ def test_the_diagram_is_self_contained() -> None:
 @pytest.mark.parametrize("name", ["terminal.png", "docs.png"])
 def test_pictures_are_pictures(name: str) -> None:
     assert (ROOT / "docs/capturas" / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/capturas").glob("*.webp")), ids=lambda p: p.stem)
+def test_pictures_of_the_page_are_small(path: Path) -> None:
+    assert path.read_bytes()[:4] + path.read_bytes()[8:12] == b"RIFFWEBP"
+    assert path.stat().st_size < 80_000

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import zxingcpp
 from playwright.sync_api import Browser, Playwright, expect
 
 from tests.conftest import Parts
@@ -13,6 +14,14 @@ from tests.support.casa_viva import Casa
 from tests.support.navegador import Ventanas, cada_tema, chromium, sin_desborde, sin_faltas, vigiladas
 from tests.support.pagina import dice, mando, viva
 from tests.support.red import OtraMaquina
+
+_GREY = """() => {
+    const paper = Object.assign(document.createElement('canvas'), {width: 240, height: 240}).getContext('2d')
+    paper.fillStyle = '#fff'
+    paper.fillRect(0, 0, 240, 240)
+    paper.drawImage(document.querySelector('img.qr'), 0, 0, 240, 240)
+    return [...paper.getImageData(0, 0, 240, 240).data.filter((_, i) => i % 4 === 0)]
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +61,19 @@ def test_the_house_is_live_without_a_secure_context(casa, cable, ventanas, talla
     casa.obedecer(luz["serial_number"])
     expect(dice(page, luz["nombre"])).to_have_text("Encendido")
     sin_faltas(page)
+
+
+def test_the_address_of_the_page_is_offered_to_other_phones(ventanas, cable):
+    """As a code that their cameras read, and in letters."""
+    ventanas.permitir("/autoridad")  # is there one to trust? Here there is none
+    page = ventanas.abrir("#/mas/telefono")
+    code = page.get_by_role("img", name=cable.here)
+    expect(code).to_be_visible()
+    page.wait_for_function("() => document.querySelector('img.qr').naturalWidth > 0")
+    expect(page.get_by_role("main").get_by_role("textbox")).to_have_value(ventanas.base)
+    grey = bytes(page.evaluate(_GREY))
+    (found,) = zxingcpp.read_barcodes(memoryview(grey).cast("B", (240, 240)))
+    assert found.text == ventanas.base
 
 
 @cada_tema
