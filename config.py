@@ -60,6 +60,7 @@ class Config:
     INGEST_DEVICE_RATE = 20.0
     INGEST_BATCH_MAX = 500
     INGEST_QUEUE_MAX = 20_000
+    INGEST_LINGER_MS = 0
     MAX_UNCLAIMED = 1_000
     UNCLAIMED_TTL_DAYS = 30.0
     NEW_DEVICES_PER_MIN = 60.0
@@ -281,6 +282,13 @@ AJUSTES: tuple[Ajuste, ...] = (
     ),
     _entero("INGEST_BATCH_MAX", 1, 10_000, "mensajes", "Mensajes que se guardan juntos como mucho."),
     _entero("INGEST_QUEUE_MAX", 100, 1_000_000, "mensajes", "Mensajes que pueden esperar en memoria a guardarse."),
+    _entero(
+        "INGEST_LINGER_MS",
+        0,
+        5_000,
+        "ms",
+        "Lo que un mensaje espera a otros para guardarse con ellos: cuida la tarjeta, retrasa lo que se ve. 0 = nada.",
+    ),
     _entero("MAX_UNCLAIMED", 1, 1_000_000, "dispositivos", "Dispositivos detectados y sin reclamar que se guardan."),
     _numero(
         "UNCLAIMED_TTL_DAYS",

@@ -93,6 +93,7 @@ class Settings:
     cors_origins: tuple[str, ...]
     ingest_device_rate: float
     ingest_batch_max: int
+    ingest_linger_ms: int
     ingest_queue_max: int
     max_unclaimed: int
     unclaimed_ttl_days: float

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from app import dispositivos, entregas, ignorados, rechazos
@@ -165,7 +165,7 @@ class Ingest:
     def take_in(self, deliveries: Sequence[Delivery]) -> None:
         """The messages of one read: stored now if they are few and nothing waits before them, else queued. This and
         what follows is for the one thread that reads. Ask :meth:`full` before reading more."""
-        if len(deliveries) <= DIRECT_MAX and self._queued == self._handled:
+        if len(deliveries) <= DIRECT_MAX and self._queued == self._handled and not self._limits.linger_s:
             self._safely(self._store_now, deliveries)
         else:
             for delivery in deliveries:
@@ -228,8 +228,12 @@ class Ingest:
         items = [first]
         if isinstance(first, _Batch):  # decided already, so by itself
             return items
-        for _ in range(min(self._queue.qsize(), self._limits.batch_max - 1)):
-            item = self._queue.get()
+        end = self._clock.monotonic() + self._limits.linger_s
+        while len(items) < self._limits.batch_max:
+            try:
+                item = self._queue.get(timeout=max(0.0, end - self._clock.monotonic()))
+            except Empty:
+                break
             if item is _STOP:
                 self._queue.put(item)
                 break

@@ -22,6 +22,7 @@ class IngestLimits:
     rejected_max: int
     grace_s: float
     new_per_min: float = 0.0
+    linger_s: float = 0.0
 
 
 class Limitador:

@@ -29,6 +29,7 @@ def ingest_limits(s: Settings) -> IngestLimits:
     return IngestLimits(
         batch_max=s.ingest_batch_max,
         queue_max=s.ingest_queue_max,
+        linger_s=s.ingest_linger_ms / 1000,
         device_rate=s.ingest_device_rate,
         max_unclaimed=s.max_unclaimed,
         rejected_max=s.rejected_max,

@@ -10,11 +10,13 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.clock import Clock
 from app.db import Database
 from app.resumidor import Resumidor
+from bench import history_live
 from bench.history_made import BEGIN, DAYS, DEVICES, END, make, make_plain
 from bench.report import Row
 from bench.rest import Client
@@ -22,13 +24,14 @@ from bench.stats import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from bench.children import Target
     from bench.runs import Context
 
 NAME = "historial"
 PER_PAGE = 50
 EXPORT_ROWS = 300_000
+DENSE_ROWS = 100_000
 PAGE_MS, SERIES_MS, INSTANT_MS, RATIO = 10.0, 30.0, 50.0, 2.0
 MARK = "+00:00"
 
@@ -52,8 +55,12 @@ def run(context: Context) -> None:
         client = Client(backend.port)
         with closing(sqlite3.connect(plain)) as conn:
             ask_all(context, client, conn, rows // DEVICES)
-            export(context, backend.port, conn)
+            export(context, backend, conn)
         client.close()
+        dense = lab.folder / "densa" / "iot.db"
+        dense.parent.mkdir()
+        make(dense, DENSE_ROWS, context.options.seed, days=DENSE_ROWS / DEVICES * 10 / 86_400)
+        history_live.run(context, lab, backend, broker, summarise(dense)["cpu"] / DENSE_ROWS * 1e6)
 
 
 def summarise(database: Path) -> dict[str, Any]:
@@ -132,11 +139,12 @@ def ask_all(context: Context, client: Client, plain: sqlite3.Connection, per_dev
     _row(context, f"un instante de {DEVICES} dispositivos, p99", mine["p99"], other["p99"], INSTANT_MS)
 
 
-def export(context: Context, port: int, plain: sqlite3.Connection) -> None:
+def export(context: Context, target: Target, plain: sqlite3.Connection) -> None:
     """All of it as CSV, over HTTP; beside it what a program writes that reads row after row, into nothing."""
+    before = resident(target.child.pid)
     for kind in ("csv", "ndjson"):
         started, rows = time.perf_counter(), 0
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=600)
         connection.request("GET", f"/exportar?formato={kind}")
         answer = connection.getresponse()
         while piece := answer.read(1 << 18):
@@ -148,6 +156,15 @@ def export(context: Context, port: int, plain: sqlite3.Connection) -> None:
         context.report.add(
             Row(NAME, f"exportar {kind}", "filas/s", ours, theirs, goal_text=goal, reached=ours >= EXPORT_ROWS)
         )
+
+    grown = resident(target.child.pid) - before
+    context.report.add(Row(NAME, "memoria que crece al exportarlo todo dos veces", "MB", grown / 1e6))
+
+
+def resident(pid: int) -> int:
+    """The most memory that the process has had, bytes (VmHWM of proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def plain_export(conn: sqlite3.Connection) -> float:

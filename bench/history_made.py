@@ -24,8 +24,9 @@ SHAPES = 4096
 """Texts of parameters made beforehand: the day's curve in so many steps."""
 
 
-def make(database: Path, rows: int, seed: int) -> None:
-    """A house of ours whose log has so many rows, not summarised yet; each device speaks in its turn, evenly."""
+def make(database: Path, rows: int, seed: int, *, days: float = DAYS) -> None:
+    """A house of ours whose log has so many rows of so many days, not summarised yet; each device speaks in its turn,
+    evenly."""
     migrate(database, END)
     with closing(sqlite3.connect(database, isolation_level=None)) as conn:
         conn.executescript(QUICK)
@@ -35,18 +36,18 @@ def make(database: Path, rows: int, seed: int) -> None:
         conn.execute("DROP INDEX ix_estado_log_dispositivo")
         conn.executemany(
             "INSERT INTO estado_log (dispositivo_id, estado, parametros, timestamp) VALUES (?, ?, ?, ?)",
-            log_rows(rows, seed),
+            log_rows(rows, seed, days),
         )
         conn.execute("CREATE INDEX ix_estado_log_dispositivo ON estado_log (dispositivo_id)")
         conn.execute("COMMIT")
         conn.execute("PRAGMA journal_mode=WAL")
 
 
-def log_rows(rows: int, seed: int) -> Iterator[tuple[int, str, str, str]]:
+def log_rows(rows: int, seed: int, days: float = DAYS) -> Iterator[tuple[int, str, str, str]]:
     """(device, estado, parametros, timestamp) in the order of time."""
     chance = random.Random(seed)
     shapes = [_shape(i / SHAPES, chance) for i in range(SHAPES)]
-    step, per_day = DAYS * 86_400 / rows, SHAPES / 86_400
+    step, per_day = days * 86_400 / rows, SHAPES / 86_400
     start = BEGIN.replace(tzinfo=None)
     for i in range(rows):
         seconds = i * step

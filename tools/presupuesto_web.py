@@ -17,7 +17,7 @@ WEB = Path(__file__).resolve().parent.parent / "app" / "web"
 OTHER_PAGES = {"docs.css", "docs.html", "autoridad.css", "autoridad.html"}
 PAGE_BYTES = 150_000
 """What a phone may have to load before it sees the house."""
-WHOLE_BYTES = 250_000
+WHOLE_BYTES = 275_000
 """Every screen in every language: a ceiling, so that growth is decided and not drifted into."""
 LATER = ("pantallas", "textos", "css")  # screens, their words and their looks are loaded when they are gone to
 AT_ONCE = {"pantallas/casa.js", "textos/base.es.js", "css/base.css", "css/casa.css"}

@@ -117,3 +117,26 @@ def test_it_ends_while_the_reading_thread_still_brings_something(tmp_path):
         over.set()
         reading.join()
         assert it.acked == values(it)
+
+
+def test_who_cares_for_the_card_has_them_wait_for_each_other(tmp_path):
+    """INGEST_LINGER_MS: messages that come one by one are one commit; none is acknowledged before it."""
+    with line(tmp_path, linger_s=0.4) as it:
+        for n in range(1, 6):
+            it.ingest.take_in(deliveries(n))
+        assert it.acked == []
+        wait_until(lambda: it.acked == [1, 2, 3, 4, 5])
+        assert (it.stats("lotes"), it.stats("lotes_directos"), values(it)) == (1, 0, [1, 2, 3, 4, 5])
+
+
+def test_an_end_does_not_wait_for_company(tmp_path):
+    with line(tmp_path, linger_s=60.0) as it:
+        it.ingest.take_in(deliveries(1))
+        it.ingest.stop()
+        assert it.acked == [1]
+
+
+def test_a_full_batch_does_not_wait_either(tmp_path):
+    with line(tmp_path, linger_s=60.0, batch_max=3) as it:
+        it.ingest.take_in(deliveries(1, 3))
+        wait_until(lambda: it.acked == [1, 2, 3])
