@@ -75,6 +75,8 @@ class Config:
     HISTORY_HOUR_DAYS = 0.0
     HISTORY_DAY_DAYS = 0.0
     HISTORY_MAX_MB = 8_000
+    HISTORY_DEADBAND: tuple[str, ...] = ()
+    HISTORY_MAX_GAP_S = 900.0
 
     # Backups
     BACKUP_EVERY_H = 24.0
@@ -333,6 +335,15 @@ AJUSTES: tuple[Ajuste, ...] = (
         "MB",
         "Lo más que ocupa la base de datos; llegada ahí, se va lo más antiguo: primero filas, después cinco minutos. "
         "0 = sin límite.",
+    ),
+    Ajuste(
+        "HISTORY_DEADBAND",
+        "bandas",
+        "Guardar solo los cambios: por parámetro, lo que ha de moverse un valor para ser una fila, como "
+        '("temperatura:0.2", "humedad:1", "*:0"); `*`, los demás. Vacío: cada informe es una fila.',
+    ),
+    _numero(
+        "HISTORY_MAX_GAP_S", 1, 86_400, "s", "Con HISTORY_DEADBAND, lo más que un dispositivo que habla pasa sin fila."
     ),
     _numero("BACKUP_EVERY_H", 0, 8_760, "h", "Cada cuánto se hace un respaldo de la casa. 0 = solo cuando se pide."),
     Ajuste("BACKUP_DIR", "texto", "Carpeta de los respaldos, mejor en otro disco. Vacía: instance/respaldos."),

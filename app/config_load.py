@@ -109,6 +109,8 @@ class Settings:
     history_hour_days: float
     history_day_days: float
     history_max_mb: int
+    history_deadband: tuple[str, ...]
+    history_max_gap_s: float
     backup_every_h: float
     backup_dir: str
     backup_days: int

@@ -225,6 +225,17 @@ def _origin(ajuste: Ajuste, text: str) -> str:
     return url.lower().removesuffix(f":{usual}")
 
 
+def _bands(ajuste: Ajuste, raw: object) -> tuple[str, ...]:
+    found = []
+    for item in _items(ajuste, raw):
+        name, _, band = item.rpartition(":")
+        width = _float_or_none(band)
+        if not name.strip() or width is None or not 0 <= width < float("inf"):
+            raise ValorNoValido(f"{item!r} no es un parámetro y lo que ha de moverse, como temperatura:0.2")
+        found.append(f"{name.strip()}:{width!r}")
+    return tuple(found)
+
+
 def _items(ajuste: Ajuste, raw: object) -> tuple[str, ...]:
     """A list: a Python sequence of texts, a JSON array, or words separated by commas."""
     if raw is None:
@@ -292,6 +303,7 @@ _PARSERS: dict[str, Callable[[Ajuste, object], Valor]] = {
     "url_http": _url,
     "url_aviso": _notice_url,
     "textos": _items,
+    "bandas": _bands,
     "uri_db": _database,
     "id_cliente": _client_id,
     "fichero": _trimmed,

@@ -45,9 +45,19 @@ def make_page(page: int, per_page: int, total: int, data: list[T]) -> Pagina[T]:
 def append_logs(uow: UnitOfWork, rows: Sequence[tuple[int, str, str, str | None]]) -> None:
     """Append (device id, estado, parametros and cause as JSON texts), all at the unit's instant. A cause of None is the
     device's own report, which is almost every row and so costs nothing."""
-    stamp = uow.now.isoformat(" ", "microseconds")[:26]
-    # The original program's column is naive UTC text (WIRE §3); clients get it with ``T`` and ``Z``.
-    bulk_insert(uow, estado_log, [(d, estado, parametros, stamp, causa) for d, estado, parametros, causa in rows])
+    stamp = sello(uow)
+    append_stamped(uow, [(d, estado, parametros, stamp, causa) for d, estado, parametros, causa in rows])
+
+
+def append_stamped(uow: UnitOfWork, rows: Sequence[tuple[int, str, str, str, str | None]]) -> None:
+    """The same with the instant of each, as :func:`sello` writes it, before the cause; a device's in order of time."""
+    bulk_insert(uow, estado_log, list(rows))
+
+
+def sello(uow: UnitOfWork) -> str:
+    """The unit's instant as the original program's column has it: naive UTC text (WIRE §3); clients get ``T`` and
+    ``Z``."""
+    return uow.now.isoformat(" ", "microseconds")[:26]
 
 
 MAX_OFFSET = 2**62

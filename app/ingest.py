@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 from app import dispositivos, entregas, ignorados, rechazos
 from app.clock import Clock
 from app.db import Database, UnitOfWork
+from app.domain.criba import Criba
 from app.domain.dispositivo import Dispositivo
 from app.domain.errors import StorageBusy, StorageDamaged, StorageFull
 from app.domain.reporte import SHARED_TOPIC, Reporte, ReporteRechazado, parse
@@ -131,6 +132,7 @@ class Ingest:
         self._newcomers = Freno(limits.new_per_min)
         self._with_user: frozenset[str] = frozenset()
         self._grace = timedelta(seconds=limits.grace_s)
+        self._criba = Criba(limits.bandas, timedelta(seconds=limits.hueco_s))
         self._known: dict[str, Dispositivo] = {}
         self._known_at = NEVER
         with db.reader() as conn:
@@ -189,7 +191,8 @@ class Ingest:
 
     def stats(self) -> dict[str, object]:
         """Counts since the start, the queue's length, and what keeps it from storing."""
-        return {**self._counts, "en_cola": self._queue.qsize(), "fallo": self._fault, **self._limiter.stats()}
+        counts = {**self._counts, "sin_cambio": self._criba.omitidas}
+        return {**counts, "en_cola": self._queue.qsize(), "fallo": self._fault, **self._limiter.stats()}
 
     def reserve(self, serials: frozenset[str]) -> None:
         """The devices with a broker user of their own: on the shared topic anybody could name them, so nobody may."""
@@ -335,6 +338,7 @@ class Ingest:
         return self._store_until_done(_Batch([], [], [*batch.rechazos, *broken], batch.confirmed), final=final)
 
     def _store(self, batch: _Batch, *, final: bool) -> None:
+        self._criba.olvidar()  # what an earlier try chose
         with self._db.unit_of_work() as uow:
             if batch.session_lost:
                 dispositivos.olvidar_confirmadas(uow)
@@ -348,6 +352,7 @@ class Ingest:
             self._known_at = uow.number
         if final:
             self._ventana.saved()
+        self._criba.confirmar()
         self._counts["guardados"] += fate.stored
         self._counts["retenidos"] += fate.retained
         self._counts["ignorados"] += fate.ignored
@@ -405,7 +410,7 @@ class Ingest:
             if not d.retain or r.serial_number not in known
         ]
         if fresh:
-            apply_reportes(uow, fresh, known, grace=self._grace)
+            apply_reportes(uow, fresh, known, grace=self._grace, criba=self._criba if self._limits.bandas else None)
         return _Fate(len(fresh), len(reportes) - len(fresh), came - len(reportes) - len(rejected), rejected)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 BURST_S = 10.0
 """A bucket holds ten seconds' worth: a device that was away may catch up."""
@@ -23,6 +24,8 @@ class IngestLimits:
     grace_s: float
     new_per_min: float = 0.0
     linger_s: float = 0.0
+    bandas: Mapping[str, float] = field(default_factory=dict)
+    hueco_s: float = 900.0
 
 
 class Limitador:

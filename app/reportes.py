@@ -11,26 +11,34 @@ from app.db import UnitOfWork, bulk_insert
 from app.dispositivos import announce, blank, insert_new, stamped
 from app.domain.causa import Causa
 from app.domain.conectividad import DESCONOCIDO, EN_LINEA, SENAL, YOUNG, aprender, esperado
+from app.domain.criba import Criba, Fila
 from app.domain.dispositivo import Dispositivo, load_object
 from app.domain.events import CambioDeseada
 from app.domain.reporte import SHARED_TOPIC, Efecto, Reporte, effect
 from app.domain.valores import estado_of
-from app.historial import append_logs
+from app.historial import append_stamped, sello
 from app.models import dispositivo, row_of
 
 
 def apply_reportes(
-    uow: UnitOfWork, reportes: Sequence[Reporte], known: dict[str, Dispositivo], *, grace: timedelta
+    uow: UnitOfWork,
+    reportes: Sequence[Reporte],
+    known: dict[str, Dispositivo],
+    *,
+    grace: timedelta,
+    criba: Criba | None = None,
 ) -> None:
     """A batch of accepted messages, in order: each one row in the log and one event, each device written once.
 
     ``known`` are the devices as :func:`app.dispositivos.by_serials` read them in this unit; serials that are not among
-    them become devices on the spot. It is left holding the devices as they are after the batch.
+    them become devices on the spot. It is left holding the devices as they are after the batch. ``criba``: only what it
+    chooses becomes a row.
     """
     now = iso_z(uow.now)
     missing = dict.fromkeys(r.serial_number for r in reportes if r.serial_number not in known)
     fresh = {d.serial_number for d in insert_new(uow, [blank(s, now) for s in missing], into=known)}
-    logs = []
+    logs: list[Fila] = []
+    stamp = sello(uow)
     for reporte in reportes:
         serial = reporte.serial_number
         antes = known[serial]
@@ -38,7 +46,8 @@ def apply_reportes(
         despues = _after(antes, reporte, efecto, now, first=serial in fresh)
         known[serial] = despues
         said = despues.estado if reporte.estado is None else estado_of(reporte.estado)
-        logs.append((despues.id, said, despues.parametros_json, _cause(efecto)))
+        fila = Fila(despues.id, said, despues.parametros_json, stamp, _cause(efecto))
+        logs += [fila] if criba is None else criba.elegir(fila, uow.now, estado_de_ahora=antes.estado)
         reclamado_antes = None if serial in fresh else antes.reclamado
         fresh.discard(serial)
         followed = CambioDeseada.SEGUIDA if efecto.configuracion_cambiada else CambioDeseada.NO
@@ -47,7 +56,7 @@ def apply_reportes(
             ordenes.cerrar(uow, despues, efecto.juicio.cierres)
     changed = dict.fromkeys(r.serial_number for r in reportes)
     bulk_insert(uow, dispositivo, [row_of(known[s]) for s in changed], upsert=True)
-    append_logs(uow, logs)
+    append_stamped(uow, logs)
 
 
 def _cause(efecto: Efecto) -> str | None:

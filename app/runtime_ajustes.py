@@ -30,6 +30,8 @@ def ingest_limits(s: Settings) -> IngestLimits:
         batch_max=s.ingest_batch_max,
         queue_max=s.ingest_queue_max,
         linger_s=s.ingest_linger_ms / 1000,
+        bandas={name: float(band) for name, _, band in (text.rpartition(":") for text in s.history_deadband)},
+        hueco_s=s.history_max_gap_s,
         device_rate=s.ingest_device_rate,
         max_unclaimed=s.max_unclaimed,
         rejected_max=s.rejected_max,

@@ -140,3 +140,26 @@ def test_a_full_batch_does_not_wait_either(tmp_path):
     with line(tmp_path, linger_s=60.0, batch_max=3) as it:
         it.ingest.take_in(deliveries(1, 3))
         wait_until(lambda: it.acked == [1, 2, 3])
+
+
+def test_only_changes_become_rows_when_that_is_asked_for(tmp_path):
+    """HISTORY_DEADBAND: each is acknowledged and heard live, the device shows the newest value; what says nothing new
+    is no row, and is counted."""
+    with line(tmp_path, bandas={"n": 1.0}) as it:
+        for mid, n in enumerate((10.0, 10.5, 10.9, 12.0), 1):
+            it.ingest.take_in(deliveries(mid, parametros={"n": n}))
+        wait_until(lambda: it.acked == [1, 2, 3, 4])
+        assert values(it) == [10.0, 10.9, 12.0]
+        assert it.stats("sin_cambio") == 2
+        assert json.loads(it.house.scalar("SELECT parametros FROM dispositivo")) == {"n": 12.0}
+
+
+def test_a_commit_that_fails_loses_no_change(tmp_path):
+    with line(tmp_path, bandas={"n": 1.0}) as it:
+        it.ingest.take_in(deliveries(1, parametros={"n": 1}))
+        with closing(sqlite3.connect(it.house.db.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            it.ingest.take_in(deliveries(2, parametros={"n": 5}))
+            other.execute("ROLLBACK")
+        wait_until(lambda: it.acked == [1, 2])
+        assert values(it) == [1, 5]
