@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.conftest import Parts
 from tests.support.backend import Backend
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, chromium, vigiladas
+from tests.support.navegador import PATIENCE_MS, Ventanas, chromium, vigiladas
 from tests.support.turnos import red_quieta
 
 
@@ -26,6 +26,7 @@ def quiet_network() -> Iterator[None]:
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """What drives browsers. Until it ends, with the folder's last test, this thread has a running event loop."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         yield playwright
 

@@ -6,6 +6,8 @@ import { ago, t } from './i18n.js';
 import { again, follow } from './rutas.js';
 
 const OLD_MS = 20_000; // what is shown may be old when nothing came for so long
+const RETRY_MS = 5_000;
+let reloj = 0; // runs while the house does not answer
 
 /** @type {[string, string, string][]} */
 const SITIOS = [['', 'casa', 'casa'], ['horarios', 'reloj', 'horarios'], ['avisos', 'campana', 'avisos'], ['mas', 'mas', 'mas']];
@@ -68,9 +70,9 @@ async function start() {
   casa.on('yo', () => document.body.classList.toggle('fuera', !casa.may('ver')));
   addEventListener('hashchange', markPlace);
   markPlace();
-  const listo = casa.start().catch((error) => (error.status === 401 ? undefined : failed(error)));
   addEventListener('sin-credencial', () => casa.may('ver') || enter());
-  await Promise.all([listo.then(() => casa.may('ver') || enter()), follow(principal, hoja)]);
+  addEventListener('online', () => reloj && void meet());
+  await Promise.all([meet(), follow(principal, hoja)]);
   if ('serviceWorker' in navigator && isSecureContext) void navigator.serviceWorker.register('static/sw.js', { scope: './' }).catch(() => {});
 }
 
@@ -80,10 +82,26 @@ function enter() {
   location.hash = `#/entrar?a=${encodeURIComponent(location.hash)}`;
 }
 
+/** Who looks and what there is; a house that does not answer is asked again until it does. */
+async function meet() {
+  const otraVez = Boolean(reloj);
+  clearTimeout(reloj);
+  try {
+    await casa.start();
+    reloj = 0;
+  } catch (error) {
+    if (/** @type {{status?: number}} */ (error).status !== 401) return failed(error);
+  }
+  if (!casa.may('ver')) enter();
+  else if (otraVez) again();
+}
+
 /** @param {unknown} error */
 function failed(error) {
-  fill(principal, h('div', { class: 'vacio', role: 'alert' }, h('h1', null, t('sin_conexion_casa')), h('p', null, sorry(error)),
-    h('button', { class: 'boton', onclick: () => void casa.start().then(again) }, t('otra_vez'))));
+  reloj = Number(setTimeout(() => void meet(), RETRY_MS));
+  if (principal.querySelector('.lejos')) return;
+  fill(principal, h('div', { class: 'vacio lejos', role: 'alert' }, h('h1', null, t('sin_conexion_casa')), h('p', null, sorry(error)),
+    h('button', { class: 'boton', onclick: () => void meet() }, t('otra_vez'))));
 }
 
 void start();
