@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app import casa, dispositivos
 from app.clock import Clock
-from app.consultas_historial import parse_filtro_log, parse_formato, parse_parametros
+from app.consultas_historial import parse_elegidos, parse_filtro_log, parse_formato
 from app.db import Database
 from app.domain.errors import DatosInvalidos, DomainError, ErrorCampo
 from app.exportacion import Exportacion, archivo
@@ -49,5 +49,5 @@ def _asked(db: Database, settings: Settings, given: Mapping[str, str], seriales:
     if missing:
         raise DatosInvalidos([ErrorCampo("dispositivo", f"no hay ninguno con el número de serie {missing[0]}")])
     ids = frozenset(d.id for d in found.values()) if seriales else None
-    names = tuple(parse_parametros([given.get("parametros", "")], "parametros"))
+    names = parse_elegidos([given.get("parametros", "")])
     return Exportacion(parse_formato(given), filtro, ids, parametros=names)

@@ -150,8 +150,8 @@ _WANTED = (
     f"AND (:nombres IS NULL OR EXISTS (SELECT 1 FROM {_NAMED}))"
 )
 _CHOSEN = (
-    "(SELECT json_group_object(j.key, CASE j.type WHEN 'true' THEN json('true') WHEN 'false' THEN json('false') "
-    f"WHEN 'object' THEN json(j.value) WHEN 'array' THEN json(j.value) ELSE j.value END) FROM {_NAMED})"
+    # ``->`` (SQLite 3.38) takes a value as it is written; json_each would write a number again, with 15 digits.
+    f"(SELECT json_group_object(j.key, json(l.parametros -> j.fullkey)) FROM {_NAMED})"
 )
 _TRIMMED = "json_object('tipo', json_extract(ifnull(l.causa, '{}'), '$.tipo'))"
 _STAMP = "replace(rtrim(l.timestamp, 'Z'), ' ', 'T') || 'Z'"

@@ -12,8 +12,8 @@ _ARCHIVO = Respuesta(
 _COMO = (
     "Una fila por informe o cambio, en el orden en que se guardaron; de cualquier tramo y con poca memoria. `csv` "
     "(RFC 4180, con cabecera; `parametros` y `causa` en JSON, y un apóstrofo delante de lo que una hoja de cálculo "
-    "tomaría por una fórmula), `ndjson` (un objeto JSON por línea) o, si en la máquina de la casa está pyarrow, `parquet` "
-    "(406 si no). Queda en la auditoría. Si la conexión se corta antes del final, lo "
+    "tomaría por una fórmula), `ndjson` (un objeto JSON por línea) o, si en la máquina de la casa está pyarrow, "
+    "`parquet` (406 si no). Queda en la auditoría. Si la conexión se corta antes del final, lo "
     "recibido no está entero."
 )
 _FILTROS = (

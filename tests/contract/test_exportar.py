@@ -158,9 +158,9 @@ def test_only_some_parameters_and_the_rows_that_have_one(house):
     assert len(found) == 100
     assert all(r["parametros"] == {"a": NASTY["a"], "c": NASTY["c"]} for r in found)
     assert rows(house, Exportacion(CSV, FiltroLog(), parametros=("no hay",))) == []
-    house.log([(1, "activo", {"on": True, "off": False, "n": -1}, stamp(6000))])
+    house.log([(1, "activo", {"on": True, "off": 0.30000000000000004, "n": -1}, stamp(6000))])
     (last,) = rows(house, Exportacion(NDJSON, FiltroLog(), parametros=("on", "off")))
-    assert last["parametros"] == {"on": True, "off": False}
+    assert last["parametros"] == {"on": True, "off": 0.30000000000000004}
 
 
 @pytest.mark.parametrize("size", [7, 50, 4000])
