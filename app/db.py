@@ -117,6 +117,7 @@ class Database:
         self._publish = publish
         self._revoke = revoke
         self._accredit = accredit
+        self.on_full: Callable[[], object] = lambda: None  # when a unit found no room; whoever wrote it tries again
         self._turn = threading.Lock()
         self._writer_engine = _engine(self.path, read_only=False)
         self._reader_engine = _engine(self.path, read_only=True)
@@ -252,6 +253,7 @@ class _Unit:
                 known = known_fault(worse) or known
             if isinstance(known, StorageFull):
                 db._drop_writer()
+                db.on_full()
         finally:
             db._turn.release()
         if known is not None:

@@ -37,6 +37,7 @@ from app.guardian import Guardian, free_and_total
 from app.https import Https, HttpsError
 from app.ingest import Delivery, Ingest
 from app.intentos import Intentos
+from app.lastre import Lastre
 from app.limpieza import Limpieza
 from app.mensajero import Mensajero
 from app.migrations import HEAD, migrate
@@ -117,7 +118,8 @@ class Runtime:
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.vigia = Vigia(self.db, clock, self._devices_heard)
         self.motor = Motor(self.db, clock)
-        self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
+        self.lastre = Lastre(settings.instance_path, settings.ballast_mb << 20)
+        self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path), self.lastre)
         self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings), ajustes.keeping(settings))
         self.resumidor = Resumidor(self.db, clock)
         self.respaldador = Respaldador(self.db, clock, ajustes.backup_rhythm(settings))
@@ -277,7 +279,7 @@ class Runtime:
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
-            "disco": {"libre_bytes": free, "total_bytes": total, **growth},
+            "disco": {"libre_bytes": free, "total_bytes": total, "lastre": self.lastre.puesto, **growth},
             "reloj": {"ahora": iso_z(self.clock.now())},
         }
 
