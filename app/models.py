@@ -125,6 +125,7 @@ resumen = Table(
     Column("ultimo", Float, nullable=False),
     Column("integral", Float, nullable=False),
     Column("cubierto", Integer, nullable=False),
+    Column("subida", Float),  # of a counter
     Column("partes", LargeBinary),  # of an hour: its five minutes (app.domain.partes)
     sqlite_with_rowid=False,
 )

@@ -114,6 +114,7 @@ OPERACIONES_HISTORIAL: tuple[Operacion, ...] = (
 _PUNTO = {
     "anyOf": [
         objeto({"inicio": STAMP, "min": _NUMBER, "media": _NUMBER, "max": _NUMBER, "n": INT}),
+        objeto({"inicio": STAMP, "min": _NUMBER, "media": _NUMBER, "max": _NUMBER, "n": INT, "subida": _NUMBER}),
         objeto(
             {
                 "inicio": STAMP,

@@ -17,7 +17,7 @@ from app.db import raw
 from app.domain.dispositivo import load_object
 from app.domain.niveles import CINCO, DIA, HORA, Calendario, instante_us, sello_de, valores
 from app.domain.partes import desempaquetar, empaquetar
-from app.domain.resumen import US, Punto, Resumen, plegar, unir, unir_todos
+from app.domain.resumen import US, Punto, Resumen, es_contador, plegar, unir, unir_todos
 from app.retencion import horizontes
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ class _Calculo:
         days: defaultdict[Clave, list[Resumen]] = defaultdict(list)
         late: set[Clave] = set()
         for (serie_id, hour), begins in hours.items():
-            parts = self._hour(serie_id, hour)
+            parts, counted = self._hour(serie_id, hour), es_contador(self._series[serie_id].nombre)
             for begin in sorted(begins):
                 day = DIA, serie_id, self._days.dia(begin)[0]
                 points = sorted(self.fives[serie_id, begin], key=lambda p: p.en)  # stable: then the greater id is later
-                new = plegar(points)
+                new = plegar(points, contador=counted)
                 days[day].append(new)
                 if not _join(parts, begin, new):
                     parts[begin] = self._again(serie_id, begin, points)
@@ -144,7 +144,7 @@ class _Calculo:
         serie = self._series[serie_id]
         rows = bloques.entre(self._conn, serie.dispositivo_id, sello_de(begin), sello_de(begin + CINCO))
         told = [p for row in rows if (p := _point(row, serie.nombre)) is not None]
-        return plegar(sorted([*told, *points], key=lambda p: p.en))
+        return plegar(sorted([*told, *points], key=lambda p: p.en), contador=es_contador(serie.nombre))
 
     def _parts_of_day(self, key: Clave) -> list[Resumen]:
         """What a day is made of, with what changes now, in the order of time."""
@@ -242,7 +242,7 @@ def poner_dias(conn: Connection, dias: Mapping[Clave, Resumen]) -> None:
     raw(conn).executemany(_PUT, [(*key, *dias[key], None) for key in sorted(dias)])
 
 
-_VALUES = "n, cambios, minimo, maximo, primero_en, primero, ultimo_en, ultimo, integral, cubierto"
+_VALUES = "n, cambios, minimo, maximo, primero_en, primero, ultimo_en, ultimo, integral, cubierto, subida"
 _ONE = f"SELECT {_VALUES} FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio = ?"
 _SOME = (
     f"SELECT inicio, {_VALUES} FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio >= ? AND inicio < ? "
@@ -257,4 +257,4 @@ _BEFORE = (
     "SELECT inicio, ultimo_en, ultimo FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio < ? "
     "ORDER BY inicio DESC LIMIT 1"
 )
-_PUT = f"INSERT OR REPLACE INTO resumen (nivel, serie_id, inicio, {_VALUES}, partes) VALUES ({','.join('?' * 14)})"
+_PUT = f"INSERT OR REPLACE INTO resumen (nivel, serie_id, inicio, {_VALUES}, partes) VALUES ({','.join('?' * 15)})"

@@ -12,7 +12,7 @@ from app.clock import iso_z
 from app.domain.cubos import Corte, cortar
 from app.domain.horario_zona import seconds_of
 from app.domain.niveles import CINCO, DIA, HORA, Calendario
-from app.domain.resumen import US, Cubo, Punto, Resumen, cubo
+from app.domain.resumen import US, Cubo, Punto, Resumen, cubo, es_contador
 from app.historial import stamp_of
 from app.retencion import horizontes
 
@@ -90,19 +90,19 @@ class _Lector:
         return found
 
     def _serie(self, serie: Serie, change: Cambio, tail: Sequence[Fila]) -> dict[str, Any]:
-        logical = bool(serie.logica)
-        buckets = self._buckets(serie.id, change)
+        logical, counter = bool(serie.logica), es_contador(serie.nombre)
+        buckets = self._buckets(serie, change)
         kind = {"tipo": "logico" if logical else "numero"}
         rows_kept = seconds_of(self._que.desde) >= self.kept.crudo
-        if rows_kept and sum(b.n for b in buckets) <= self._que.puntos and self._cheap(serie):
+        if rows_kept and not counter and sum(b.n for b in buckets) <= self._que.puntos and self._cheap(serie):
             points = self._points(serie, tail)
             shown = [{"instante": _iso(p.en), "valor": bool(p.valor) if logical else p.valor} for p in points]
             return {**kind, "crudo": True, "datos": shown}
-        shape = _logical if logical else _number
+        shape = _logical if logical else _counter if counter else _number
         return {**kind, "crudo": False, "datos": [shape(b) for b in _trimmed(buckets)]}
 
-    def _buckets(self, serie_id: int, change: Cambio) -> list[Cubo]:
-        limits, nivel = self.corte.limites, self._nivel
+    def _buckets(self, de: Serie, change: Cambio) -> list[Cubo]:
+        limits, nivel, serie_id = self.corte.limites, self._nivel, de.id
         found = dict(resumenes.leer(self._conn, nivel, serie_id, limits[0], limits[-1]))
         before = resumenes.anterior(self._conn, nivel, serie_id, limits[0])
         for (level, serie, begin), r in change.resumenes.items():
@@ -111,9 +111,10 @@ class _Lector:
                     found[begin] = r
                 elif begin < limits[0] and (before is None or begin >= before[0]):
                     before = begin, Punto(r.ultimo_en, r.ultimo)
-        return self._cut(sorted(found.items()), None if before is None else before[1])
+        last = None if before is None else before[1]
+        return self._cut(sorted(found.items()), last, es_contador(de.nombre))
 
-    def _cut(self, told: Sequence[tuple[int, Resumen]], before: Punto | None) -> list[Cubo]:
+    def _cut(self, told: Sequence[tuple[int, Resumen]], before: Punto | None, counter: bool) -> list[Cubo]:
         """The summaries dealt out to the stretches; those to come are left out."""
         found, at = [], 0
         limits = self.corte.limites
@@ -126,7 +127,7 @@ class _Lector:
             if not inside and start * US >= self._now:
                 continue
             until = min(end * US, max([self._now, *(r.ultimo_en for r in inside[-1:])]))
-            found.append(cubo(before, inside, start * US, until))
+            found.append(cubo(before, inside, start * US, until, contador=counter))
             if inside:
                 before = Punto(inside[-1].ultimo_en, inside[-1].ultimo)
         return found
@@ -158,6 +159,10 @@ def _trimmed(buckets: Sequence[Cubo]) -> Sequence[Cubo]:
 
 def _number(b: Cubo) -> dict[str, Any]:
     return {"inicio": _iso(b.inicio), "min": b.minimo, "media": b.media, "max": b.maximo, "n": b.n}
+
+
+def _counter(b: Cubo) -> dict[str, Any]:
+    return {**_number(b), "subida": b.subida}
 
 
 def _logical(b: Cubo) -> dict[str, Any]:

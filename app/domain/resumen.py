@@ -11,6 +11,7 @@ Yes and no are 1 and 0: the integral is then the time spent on, in microseconds 
 from __future__ import annotations
 
 from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Punto(NamedTuple):
 
 class Resumen(NamedTuple):
     """Of at least one point. ``cambios``: points that differ from the one before; ``integral``: of the signal from the
-    first point to the last, value times microseconds; ``cubierto``: for how many of these the signal is known."""
+    first point to the last, value times microseconds; ``cubierto``: for how many of these the signal is known;
+    ``subida``: how much a counter went up from the first to the last (:func:`alza`), None of what is no counter."""
 
     n: int
     cambios: int
@@ -42,12 +44,26 @@ class Resumen(NamedTuple):
     ultimo: float
     integral: float
     cubierto: int
+    subida: float | None = None
 
 
-def de_punto(punto: Punto) -> Resumen:
+CONTADORES = ("_kwh", "_wh", "_total", "_m3", "_litros", "_pulsos")
+
+
+def es_contador(nombre: str) -> bool:
+    """Whether a parameter only goes up until its device begins anew: energy, water, pulses; its name tells."""
+    return nombre.lower().endswith(CONTADORES)
+
+
+def alza(antes: float, despues: float) -> float:
+    """How much a counter went up between two readings: after a fall it began anew, so all that it shows is new."""
+    return despues - antes if despues >= antes else max(despues, 0.0)
+
+
+def de_punto(punto: Punto, *, contador: bool = False) -> Resumen:
     """The summary of one point."""
     en, v = punto
-    return Resumen(1, 0, v, v, en, v, en, v, 0.0, 0)
+    return Resumen(1, 0, v, v, en, v, en, v, 0.0, 0, 0.0 if contador else None)
 
 
 def unir(a: Resumen, b: Resumen) -> Resumen:
@@ -64,10 +80,11 @@ def unir(a: Resumen, b: Resumen) -> Resumen:
         b.ultimo,
         a.integral + a.ultimo * held + b.integral,
         a.cubierto + held + b.cubierto,
+        None if a.subida is None or b.subida is None else a.subida + alza(a.ultimo, b.primero) + b.subida,
     )
 
 
-def plegar(puntos: Sequence[Punto]) -> Resumen:
+def plegar(puntos: Sequence[Punto], *, contador: bool = False) -> Resumen:
     """The summary of points in the order of time, at least one: as :func:`unir` of each, in a third of the time."""
     last_at, last = puntos[0]
     low = high = last
@@ -81,7 +98,8 @@ def plegar(puntos: Sequence[Punto]) -> Resumen:
             low, high = min(low, value), max(high, value)
         last_at, last = en, value
     first_at, first = puntos[0]
-    return Resumen(len(puntos), changes, low, high, first_at, first, last_at, last, integral, known)
+    risen = sum(alza(a.valor, b.valor) for a, b in pairwise(puntos)) if contador else None
+    return Resumen(len(puntos), changes, low, high, first_at, first, last_at, last, integral, known, risen)
 
 
 def unir_todos(resumenes: Iterable[Resumen]) -> Resumen:
@@ -91,7 +109,7 @@ def unir_todos(resumenes: Iterable[Resumen]) -> Resumen:
 
 class Cubo(NamedTuple):
     """A series from ``inicio`` to ``fin``: how many points fell into it, and its signal there; what is known for no
-    moment is None. ``cubierto`` in microseconds, ``integral`` value times microseconds."""
+    moment is None. ``cubierto`` in microseconds, ``integral`` value times microseconds; ``subida``: of a counter."""
 
     inicio: int
     fin: int
@@ -101,6 +119,7 @@ class Cubo(NamedTuple):
     maximo: float | None
     integral: float
     cubierto: int
+    subida: float | None = None
 
     @property
     def media(self) -> float | None:
@@ -110,7 +129,7 @@ class Cubo(NamedTuple):
         return None if self.minimo is None or self.maximo is None else (self.minimo + self.maximo) / 2
 
 
-def cubo(antes: Punto | None, dentro: Sequence[Resumen], inicio: int, fin: int) -> Cubo:
+def cubo(antes: Punto | None, dentro: Sequence[Resumen], inicio: int, fin: int, *, contador: bool = False) -> Cubo:
     """The series in a stretch that has begun: ``dentro`` are the summaries of its points in the order of time,
     ``antes`` the newest point before it; ``fin`` not beyond now."""
     whole = unir_todos(dentro) if dentro else None
@@ -128,4 +147,14 @@ def cubo(antes: Punto | None, dentro: Sequence[Resumen], inicio: int, fin: int) 
         cubierto += whole.cubierto + held
         extremes += (whole.minimo, whole.maximo)
     low, high = (min(extremes), max(extremes)) if extremes else (None, None)
-    return Cubo(inicio, fin, n, cambios, low, high, integral, cubierto)
+    risen = _risen(antes, whole) if contador else None
+    return Cubo(inicio, fin, n, cambios, low, high, integral, cubierto, risen)
+
+
+def _risen(antes: Punto | None, whole: Resumen | None) -> float | None:
+    """Since the last reading before, however long ago; None: what is kept of it is from before counters were known."""
+    if whole is None:
+        return 0.0
+    if whole.subida is None:
+        return None
+    return whole.subida + (0.0 if antes is None else alza(antes.valor, whole.primero))

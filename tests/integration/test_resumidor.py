@@ -29,7 +29,7 @@ STAMPS = st.one_of(
 ROWS = st.tuples(
     st.integers(1, 3),
     st.sampled_from(["activo", "inactivo", "desconocido", None]),
-    st.dictionaries(st.sampled_from(["t", "on", "estado"]), st.sampled_from([1, 2.5, -4, True, False, "x"])),
+    st.dictionaries(st.sampled_from(["t", "on", "estado", "luz_kwh"]), st.sampled_from([1, 2.5, -4, True, False, "x"])),
     STAMPS,
 )
 
@@ -49,7 +49,7 @@ def same(found, wanted):
         assert math.isclose(one.integral, other.integral, rel_tol=1e-12, abs_tol=1e-6), key
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(ROWS, max_size=30), min_size=1, max_size=5),
     st.sampled_from(["Europe/Madrid", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]),
@@ -76,7 +76,7 @@ def hours(device, begin, count, step, **parametros):
     return [(device, "activo", {"t": i % 7, **parametros}, sello_de(begin + i * step)) for i in range(count)]
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=6), st.booleans())
 def test_a_house_that_moves_has_days_of_its_new_zone(slices, late):
     """Days are made anew while rows go on coming, killed between any two slices."""

@@ -12,7 +12,7 @@ from app import casa
 from app.bloques import Fila, entre
 from app.db import bulk_insert, raw
 from app.domain.niveles import CINCO, DIA, HORA, Calendario, instante_us, valores
-from app.domain.resumen import US, Punto, Resumen, plegar
+from app.domain.resumen import US, Punto, Resumen, es_contador, plegar
 from app.models import dispositivo, estado_log, row_of
 from app.resumenes import leer
 from app.resumidor import Resumidor
@@ -80,4 +80,6 @@ def expected(house: House, zona: str) -> dict[tuple[int, str, int, int], Resumen
         for name, value, _ in valores(estado, json.loads(parametros)):
             for nivel, begin in begins:
                 found.setdefault((device, name, nivel, begin(en // US)), []).append(Punto(en, value))
-    return {key: plegar(sorted(points, key=lambda p: p.en)) for key, points in found.items()}
+    return {
+        key: plegar(sorted(points, key=lambda p: p.en), contador=es_contador(key[1])) for key, points in found.items()
+    }

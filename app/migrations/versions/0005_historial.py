@@ -26,7 +26,7 @@ TABLES = (
         "resumen (nivel INTEGER NOT NULL, serie_id INTEGER NOT NULL, inicio INTEGER NOT NULL, n INTEGER NOT NULL, "
         "cambios INTEGER NOT NULL, minimo FLOAT NOT NULL, maximo FLOAT NOT NULL, primero_en INTEGER NOT NULL, "
         "primero FLOAT NOT NULL, ultimo_en INTEGER NOT NULL, ultimo FLOAT NOT NULL, integral FLOAT NOT NULL, "
-        "cubierto INTEGER NOT NULL, partes BLOB, PRIMARY KEY (nivel, serie_id, inicio)) WITHOUT ROWID"
+        "cubierto INTEGER NOT NULL, subida FLOAT, partes BLOB, PRIMARY KEY (nivel, serie_id, inicio)) WITHOUT ROWID"
     ),
 )
 
