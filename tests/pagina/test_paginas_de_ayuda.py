@@ -16,7 +16,7 @@ def settings():
 
 @pytest.mark.parametrize(
     ("talla", "tema"), [("telefono", "claro"), ("escritorio", "oscuro")]
-)  # long: axe takes its time
+)
 @pytest.mark.parametrize("donde", ["docs", "autoridad"])
 def test_it_is_accessible_and_fits(ventanas, donde, talla, tema):
     """axe finds nothing, nothing sticks out, nothing is complained about."""
