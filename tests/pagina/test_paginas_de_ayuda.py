@@ -14,9 +14,7 @@ def settings():
     return {"HTTPS_ENABLED": "siempre", "HTTPS_PORT": free_port()}
 
 
-@pytest.mark.parametrize(
-    ("talla", "tema"), [("telefono", "claro"), ("escritorio", "oscuro")]
-)
+@pytest.mark.parametrize(("talla", "tema"), [("telefono", "claro"), ("escritorio", "oscuro")])
 @pytest.mark.parametrize("donde", ["docs", "autoridad"])
 def test_it_is_accessible_and_fits(ventanas, donde, talla, tema):
     """axe finds nothing, nothing sticks out, nothing is complained about."""
