@@ -145,15 +145,16 @@ def backup_command(what: str | None, name: str | None, despacio: bool, as_json: 
 
 
 @iot.command("exportar")
-@click.option("--formato", default="csv", type=click.Choice(("csv", "ndjson")), help="Cómo.")
+@click.option("--formato", default="csv", type=click.Choice(("csv", "ndjson", "parquet")), help="Cómo.")
 @click.option("--dispositivo", "seriales", multiple=True, help="Solo de este número de serie; se puede repetir.")
+@click.option("--parametros", default="", help="Solo estos, con comas, y las filas que traen alguno.")
 @click.option("--desde", default="", help="Desde este instante, hora o fecha de la casa.")
 @click.option("--hasta", default="", help="Hasta entonces; de una fecha, el día entero.")
-def export_command(formato: str, seriales: tuple[str, ...], desde: str, hasta: str) -> int:
-    """Escribe el historial como CSV o NDJSON; con el programa en marcha o sin él."""
+def export_command(formato: str, seriales: tuple[str, ...], parametros: str, desde: str, hasta: str) -> int:
+    """Escribe el historial como CSV, NDJSON o Parquet; con el programa en marcha o sin él."""
     from app.cli_exportar import write
 
-    wanted = {"formato": formato, "desde": desde, "hasta": hasta}
+    wanted = {"formato": formato, "desde": desde, "hasta": hasta, "parametros": parametros}
     return _with_settings(lambda settings: write(settings, wanted, seriales), write=False)
 
 

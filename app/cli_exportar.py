@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from app import casa, dispositivos
 from app.clock import Clock
-from app.consultas_historial import parse_filtro_log, parse_formato
+from app.consultas_historial import parse_elegidos, parse_filtro_log, parse_formato
 from app.db import Database
 from app.domain.errors import DatosInvalidos, DomainError, ErrorCampo
-from app.exportacion import Exportacion, lineas
+from app.exportacion import Exportacion, archivo
 from app.runtime_ajustes import house
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def write(settings: Settings, wanted: Mapping[str, str], seriales: Sequence[str]
     given = {name: text for name, text in wanted.items() if text}
     database = Database(settings.sqlalchemy_database_uri, settings.instance_path, Clock(), lambda _events: None)
     try:
-        for piece in lineas(database.reader, _asked(database, settings, given, seriales)):
+        for piece in archivo(database.reader, _asked(database, settings, given, seriales)):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
     except DatosInvalidos as error:
@@ -49,4 +49,5 @@ def _asked(db: Database, settings: Settings, given: Mapping[str, str], seriales:
     if missing:
         raise DatosInvalidos([ErrorCampo("dispositivo", f"no hay ninguno con el número de serie {missing[0]}")])
     ids = frozenset(d.id for d in found.values()) if seriales else None
-    return Exportacion(parse_formato(given), filtro, ids)
+    names = parse_elegidos([given.get("parametros", "")])
+    return Exportacion(parse_formato(given), filtro, ids, parametros=names)

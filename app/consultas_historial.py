@@ -103,6 +103,18 @@ def parse_parametros(texts: Sequence[str], name: str) -> list[str]:
     return found
 
 
+def parse_elegidos(texts: Sequence[str]) -> tuple[str, ...]:
+    """Names of parameters to export; none: all.
+
+    Raises:
+        DatosInvalidos: as :func:`parse_parametros`, or such that SQLite could not name them in a path of JSON.
+    """
+    found = parse_parametros(texts, "parametros")
+    if any(char in name for name in found for char in '"\\'):
+        raise DatosInvalidos([ErrorCampo("parametros", "un nombre con comillas o barras no se puede elegir")])
+    return tuple(found)
+
+
 def parse_dispositivos(args: Mapping[str, str]) -> list[int]:
     """Ids of devices, with commas between.
 

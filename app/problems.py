@@ -107,6 +107,7 @@ _STATUS: dict[type[DomainError], int] = {
     de.HorarioNoAplicable: 409,
     de.SerialRequerido: 400,
     de.DatosInvalidos: 422,
+    de.FormatoNoDisponible: 406,
     de.VersionConflict: 412,
     de.StorageBusy: 503,
     de.StorageFull: 507,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,17 +10,21 @@ from flask import Blueprint, request
 
 from app import casa, dispositivos
 from app.alcance import vista
+from app.auditoria import apuntar
 from app.clock import iso_z
-from app.consultas_historial import parse_dispositivos, parse_filtro_log, parse_formato
+from app.consultas_historial import parse_dispositivos, parse_elegidos, parse_filtro_log, parse_formato
 from app.descarga import Descarga
-from app.domain.errors import DispositivoNotFound
-from app.exportacion import FORMATOS, Exportacion, lineas
-from app.peticionario import identity_of
+from app.domain.errors import DispositivoNotFound, StorageBusy, StorageFull
+from app.exportacion import FORMATOS, Exportacion, archivo
+from app.peticionario import cause_of, identity_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from app.servicios import Services
+
+
+log = logging.getLogger(__name__)
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -55,11 +60,19 @@ class _Routes:
     def _asked(self) -> Exportacion:
         with self._db.reader() as conn:
             filtro = parse_filtro_log(request.args, casa.zona(conn, self._db.casa))
-        return Exportacion(parse_formato(request.args), filtro, parte=identity_of(request).alcance is not None)
+        names = parse_elegidos(request.args.getlist("parametros"))
+        parte = identity_of(request).alcance is not None
+        return Exportacion(parse_formato(request.args), filtro, parte=parte, parametros=names)
 
     def _answer(self, que: Exportacion, name: str) -> Descarga:
         stamp = iso_z(self._clock.now())[:19].replace(":", "")
-        return Descarga(lineas(self._db.reader, que), FORMATOS[que.formato], f"{name}-{stamp}.{que.formato}")
+        pieces = archivo(self._db.reader, que)
+        try:
+            with self._db.unit_of_work(cause_of(request)) as uow:
+                apuntar(uow, "historial_exportado", name)
+        except (StorageFull, StorageBusy) as error:  # taking the history away may be what is needed just then
+            log.warning("an export is not in the audit: %s", error)
+        return Descarga(pieces, FORMATOS[que.formato], f"{name}-{stamp}.{que.formato}")
 
 
 def _seen(conn: Connection, ids: list[int]) -> list[int]:

@@ -123,6 +123,13 @@ class DatosInvalidos(DomainError):
         super().__init__(mensaje)
 
 
+class FormatoNoDisponible(DomainError):
+    """Parquet, where nothing that writes it is installed."""
+
+    codigo = "formato_no_disponible"
+    mensaje = "Para Parquet falta pyarrow en la máquina de la casa (.venv/bin/pip install pyarrow); hay csv y ndjson"
+
+
 class VersionConflict(DomainError):
     """``If-Match`` named a version that is not the device's any more; ``actual`` is the current one."""
 

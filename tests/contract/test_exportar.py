@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+import pyarrow.parquet
 import pytest
 
-from app import bloques, exportacion
+from app import bloques, exportacion, exportacion_parquet
+from app.db import raw
 from app.domain.filtro import FiltroLog
 from app.domain.identidad import Alcance, Rol
-from app.exportacion import COLUMNAS, CSV, NDJSON, Exportacion, lineas
+from app.exportacion import COLUMNAS, CSV, NDJSON, PARQUET, Exportacion, archivo
 from tests.support.credenciales import an_account
 from tests.support.edge import Edge, running
 from tests.support.historial import HouseWithHistory
@@ -38,7 +42,7 @@ def stamp(n):
 
 
 def rows(house, que):
-    text = b"".join(lineas(house.db.reader, que)).decode()
+    text = b"".join(archivo(house.db.reader, que)).decode()
     if que.formato == NDJSON:
         return [json.loads(line) for line in text.splitlines()]
     found = list(csv.DictReader(io.StringIO(text, newline="")))
@@ -78,7 +82,7 @@ def test_a_stretch_is_what_the_pages_say(house, monkeypatch, slice_, desde, hast
 
 def test_no_snapshot_is_held_between_two_pieces(house):
     """Whoever stops reading keeps nobody's checkpoint from its end; what is stored meanwhile is not in the file."""
-    pieces = lineas(house.db.reader, Exportacion(NDJSON, FiltroLog()))
+    pieces = archivo(house.db.reader, Exportacion(NDJSON, FiltroLog()))
     first = next(pieces)
     house.log([(1, "activo", {"n": 9999}, stamp(1))])
     with house.db.unit_of_work() as uow:
@@ -145,3 +149,66 @@ def test_a_serial_of_the_original_program_is_no_part_of_a_header(edge):
     answer = Http(edge.port).get("/dispositivos/1/exportar")
     assert answer.status == 200
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="dispositivo-1-')
+
+
+def test_only_some_parameters_and_the_rows_that_have_one(house):
+    """As they are: yes and no, objects and texts keep their kind."""
+    que = Exportacion(NDJSON, FiltroLog(), parametros=("c", "a"))
+    found = rows(house, que)
+    assert len(found) == 100
+    assert all(r["parametros"] == {"a": NASTY["a"], "c": NASTY["c"]} for r in found)
+    assert rows(house, Exportacion(CSV, FiltroLog(), parametros=("no hay",))) == []
+    house.log([(1, "activo", {"on": True, "off": 0.30000000000000004, "n": -1}, stamp(6000))])
+    (last,) = rows(house, Exportacion(NDJSON, FiltroLog(), parametros=("on", "off")))
+    assert last["parametros"] == {"on": True, "off": 0.30000000000000004}
+
+
+@pytest.mark.parametrize("size", [7, 50, 4000])
+def test_few_of_many_devices_are_all_of_theirs_in_order(house, monkeypatch, size):
+    """Whatever the slices are, and without reading what is between."""
+    monkeypatch.setattr(exportacion, "SLICE", size)
+    for wanted in ({2}, {1, 3}, {1, 2, 3}):
+        found = rows(house, Exportacion(NDJSON, FiltroLog(), frozenset(wanted)))
+        assert numbers(found) == [n for n in range(5200) if 1 + n % 3 in wanted]
+
+
+def test_few_of_many_devices_do_not_read_the_rows_of_the_others(house):
+    """SQLite's own word for it: by the index, not by the whole table."""
+    que = Exportacion(NDJSON, FiltroLog(), frozenset({2}))
+    sql, values = exportacion._sql(que, "l.id", [2]), exportacion._values(que, 1, 9)
+    with house.db.reader() as conn:
+        plan = " ".join(row[3] for row in raw(conn).execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert "INDEX ix_estado_log_dispositivo (dispositivo_id=? AND rowid>? AND rowid<?)" in plan
+
+
+@pytest.mark.parametrize("group", [700, 32_000])
+def test_parquet_says_the_same(house, monkeypatch, group):
+    """In groups, whatever a slice is; times are instants."""
+    monkeypatch.setattr(exportacion_parquet, "GROUP_ROWS", group)
+    monkeypatch.setattr(exportacion, "SLICE", 300)
+    house.log([(1, None, {"n": 5200}, "no es una hora")])
+    pieces = list(archivo(house.db.reader, Exportacion(PARQUET, FiltroLog())))
+    table = pyarrow.parquet.read_table(io.BytesIO(b"".join(pieces)))
+    assert tuple(table.column_names) == COLUMNAS
+    found = table.to_pylist()
+    wanted = rows(house, Exportacion(NDJSON, FiltroLog()))
+    assert [json.loads(r["parametros"]) for r in found] == [r["parametros"] for r in wanted]
+    assert [r["estado"] for r in found] == [r["estado"] for r in wanted]
+    assert found[0]["timestamp"] == datetime(2026, 11, 1, tzinfo=UTC)
+    assert found[-1]["timestamp"] is None
+    assert max(map(len, pieces)) < len(b"".join(pieces)) or group > 5200
+
+
+def test_parquet_where_nothing_writes_it(edge, monkeypatch):
+    """Said, with what to do; nothing else changes."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    answer = Http(edge.port).get("/exportar?formato=parquet")
+    assert answer.status == 406
+    assert "pyarrow" in answer.json["error"]
+
+
+def test_an_export_is_in_the_audit(edge):
+    http = Http(edge.port)
+    assert http.get("/exportar").status == 200
+    last = http.get("/auditoria?accion=historial_exportado").json["data"][0]
+    assert (last["objeto"], last["quien"]) == ("historial", "red de confianza")
