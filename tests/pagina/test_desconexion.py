@@ -6,15 +6,23 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.navegador import movil_y_mesa, sin_faltas
-from tests.support.pagina import dice, mando, valor, viva
+from tests.support.pagina import dice, ficha, mando, valor, viva
 from tests.support.procesos import wait_until
+from tests.support.proxy import Proxy
 
-CAIDA = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE", "ERR_FAILED")
+CAIDA = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_INCOMPLETE_CHUNKED",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_FAILED",
+    "ERR_SOCKET",
+)
 
 
 @pytest.fixture(scope="module")
 def settings():
-    return {}
+    return {"SSE_HISTORY_EVENTS": 20}
 
 
 @movil_y_mesa
@@ -64,8 +72,7 @@ def test_what_was_asked_while_away_is_not_done_later(casa_propia, ventanas_propi
     assert casa.http.device(casa.http.get("/dispositivos").json[0]["serial_number"])["deriva"] == {}
 
 
-def test_a_house_that_was_deleted_in_part_is_shown_so(casa_propia, ventanas_propias):
-    """What is gone disappears, and what happened beyond the history is seen whole after a ``reset``."""
+def test_what_is_deleted_disappears(casa_propia, ventanas_propias):
     casa, ventanas = casa_propia, ventanas_propias
     uno, otro = casa.aparato("LGT0", "Uno"), casa.aparato("LGT0", "Otro")
     page = ventanas.abrir("#/")
@@ -74,6 +81,54 @@ def test_a_house_that_was_deleted_in_part_is_shown_so(casa_propia, ventanas_prop
     expect(page.locator("iot-ficha")).to_have_count(1)
     casa.informar(otro["serial_number"], estado="activo")
     expect(dice(page, "Otro")).to_have_text("Encendido")
+
+
+@pytest.fixture
+def red(casa):
+    """The network between the phone and the house."""
+    with Proxy(casa.backend.port) as proxy:
+        yield proxy
+
+
+@pytest.mark.parametrize("while_away", [3, 60])
+def test_a_phone_that_was_out_of_reach_misses_nothing(casa, red, ventanas, while_away):
+    """Less happened than the house remembers: it resumes. More: ``reset``, and all is fetched; the deleted is gone."""
+    ventanas.permitir(*CAIDA)
+    sensor, luz = casa.aparato("TMP0", f"Lejos {while_away}"), casa.aparato("LGT0", f"Borrada {while_away}")
+    page = ventanas.abrir("#/", base=f"http://127.0.0.1:{red.port}")
+    viva(page)
+    red.away = True
+    red.cut()
+    expect(page.locator(".conexion")).to_have_text("Sin conexión")
+    for n in range(while_away):
+        casa.informar(sensor["serial_number"], parametros={"temperatura": 10 + n / 10})
+    casa.http.request("DELETE", f"/dispositivos/{luz['id']}")
+    red.away = False
+    expect(valor(page, sensor["nombre"])).to_have_text(f"{10 + (while_away - 1) / 10:.1f} °C".replace(".", ","))
+    viva(page)
+    expect(ficha(page, luz["nombre"])).to_have_count(0)
+
+
+def test_a_network_that_died_without_a_word_is_noticed(casa, red, ventanas):
+    """The connection looks open and nothing comes: after two heartbeats missed the page believes it no more."""
+    ventanas.permitir(*CAIDA)
+    luz = casa.aparato("LGT0", "Detrás del muro")
+    page = ventanas.abrir(None)
+    page.context.add_init_script("delete window.SharedWorker")  # a worker's clock can't be moved
+    page.clock.install()
+    page.goto(f"http://127.0.0.1:{red.port}/")
+    viva(page)
+    red.silent = True
+    casa.informar(luz["serial_number"], estado="activo")
+    page.clock.run_for(60_000)
+    expect(page.locator(".conexion")).to_have_text("Sin conexión")
+    expect(page.locator(".banda")).to_contain_text("Lo que ves es de")
+    expect(dice(page, "Detrás del muro")).not_to_have_text("Encendido")
+    red.silent = False
+    red.cut()
+    page.clock.run_for(10_000)
+    expect(dice(page, "Detrás del muro")).to_have_text("Encendido")
+    viva(page)
 
 
 def test_all_tabs_share_one_stream(casa, ventanas):

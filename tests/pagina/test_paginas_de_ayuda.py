@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.navegador import cada_talla, cada_tema, sin_desborde, sin_faltas
+from tests.support.navegador import sin_desborde, sin_faltas
 from tests.support.procesos import free_port
 
 
@@ -14,8 +14,7 @@ def settings():
     return {"HTTPS_ENABLED": "siempre", "HTTPS_PORT": free_port()}
 
 
-@cada_talla
-@cada_tema
+@pytest.mark.parametrize(("talla", "tema"), [("telefono", "claro"), ("escritorio", "oscuro")])
 @pytest.mark.parametrize("donde", ["docs", "autoridad"])
 def test_it_is_accessible_and_fits(ventanas, donde, talla, tema):
     """axe finds nothing, nothing sticks out, nothing is complained about."""

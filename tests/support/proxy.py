@@ -12,11 +12,13 @@ from tests.support.procesos import free_port
 
 
 class Proxy:
-    """Stands before ``port``. ``cut`` resets every connection; ``flip`` spoils the next byte that goes upstream."""
+    """Stands before ``port``. ``cut`` resets every connection; ``flip`` spoils the next byte that goes upstream. While
+    it is ``away`` there is nobody; while it is ``silent`` it keeps every byte, in both directions, and tells nobody."""
 
     def __init__(self, port: int, *, latency: float = 0.0, seed: int = 1) -> None:
         self.target, self.port, self.latency = port, free_port(), latency
         self.connections = 0
+        self.away = self.silent = False
         self._chance = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
         self._flip = False
@@ -59,6 +61,9 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self.away:
+            writer.transport.abort()
+            return
         try:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
@@ -76,6 +81,8 @@ class Proxy:
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, spoil: bool) -> None:
         try:
             while data := await source.read(65536):
+                while self.silent:  # noqa: ASYNC110 - another thread says when
+                    await asyncio.sleep(0.02)
                 if self.latency:
                     await asyncio.sleep(self.latency)
                 if spoil and self._flip:
