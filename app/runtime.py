@@ -37,7 +37,6 @@ from app.guardian import Guardian, free_and_total
 from app.https import Https, HttpsError
 from app.ingest import Delivery, Ingest
 from app.intentos import Intentos
-from app.lastre import Lastre
 from app.limpieza import Limpieza
 from app.mensajero import Mensajero
 from app.migrations import HEAD, migrate
@@ -112,13 +111,14 @@ class Runtime:
         self._credentials: Bus[CredencialCambiada] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = self._open_database()
+        self.db.on_damaged = ajustes.suspicion(settings, clock, self.request_restart)
         self.hub = self._make_hub()
         self._bus.subscribe(self.hub.publish)
         self.programador = Programador(self.db, clock)
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.vigia = Vigia(self.db, clock, self._devices_heard)
         self.motor = Motor(self.db, clock)
-        self.lastre = Lastre(settings.instance_path, settings.ballast_mb << 20)
+        self.lastre = ajustes.ballast(settings)
         self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path), self.lastre)
         self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings), ajustes.keeping(settings))
         self.resumidor = Resumidor(self.db, clock)
