@@ -79,6 +79,7 @@ class Config:
     HISTORY_MAX_GAP_S = 900.0
 
     # Backups
+    BALLAST_MB = 32
     BACKUP_EVERY_H = 24.0
     BACKUP_DIR = ""
     BACKUP_DAYS = 7
@@ -344,6 +345,9 @@ AJUSTES: tuple[Ajuste, ...] = (
     ),
     _numero(
         "HISTORY_MAX_GAP_S", 1, 86_400, "s", "Con HISTORY_DEADBAND, lo más que un dispositivo que habla pasa sin fila."
+    ),
+    _entero(
+        "BALLAST_MB", 0, 10_000, "MB", "Lastre que se suelta si el disco se llena, para poder seguir. 0 = ninguno."
     ),
     _numero("BACKUP_EVERY_H", 0, 8_760, "h", "Cada cuánto se hace un respaldo de la casa. 0 = solo cuando se pide."),
     Ajuste("BACKUP_DIR", "texto", "Carpeta de los respaldos, mejor en otro disco. Vacía: instance/respaldos."),

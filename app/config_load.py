@@ -111,6 +111,7 @@ class Settings:
     history_max_mb: int
     history_deadband: tuple[str, ...]
     history_max_gap_s: float
+    ballast_mb: int
     backup_every_h: float
     backup_dir: str
     backup_days: int
@@ -412,8 +413,7 @@ def _line_in(error: BaseException, path: Path) -> int | None:
 
 
 def _shorten(raw: object) -> str:
-    text = repr(raw)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text := repr(raw)) <= 60 else f"{text[:57]}..."
 
 
 if {setting.name.upper() for setting in fields(Settings)} - {"INSTANCE_PATH", "ORIGENES", "AVISOS"} != set(_TABLE):

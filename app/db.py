@@ -117,6 +117,8 @@ class Database:
         self._publish = publish
         self._revoke = revoke
         self._accredit = accredit
+        self.on_full: Callable[[], object] = lambda: None  # when a unit found no room; whoever wrote it tries again
+        self.on_damaged: Callable[[], object] = lambda: None  # when anybody met a page that is not what it should be
         self._turn = threading.Lock()
         self._writer_engine = _engine(self.path, read_only=False)
         self._reader_engine = _engine(self.path, read_only=True)
@@ -148,6 +150,8 @@ class Database:
             known = known_fault(error)
             if known is None:
                 raise
+            if isinstance(known, StorageDamaged):
+                self.on_damaged()
             raise known from error
 
     def size(self) -> int:
@@ -252,6 +256,9 @@ class _Unit:
                 known = known_fault(worse) or known
             if isinstance(known, StorageFull):
                 db._drop_writer()
+                db.on_full()
+            if isinstance(known, StorageDamaged):
+                db.on_damaged()
         finally:
             db._turn.release()
         if known is not None:

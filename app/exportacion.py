@@ -66,7 +66,7 @@ def _lines(reader: Lectura, que: Exportacion) -> Iterator[bytes]:
     line, glue = (_CSV_LINE, "char(13, 10)") if que.formato == CSV else (_NDJSON_LINE, "char(10)")
     if que.formato == CSV:
         yield f"{','.join(COLUMNAS)}\r\n".encode()
-    columns = f"CASE WHEN {_WANTED} THEN {line} END AS linea"
+    columns = f"CASE WHEN $wanted THEN {line} END AS linea"
     around = f"SELECT group_concat(linea, {glue}) || {glue}, max(id), count(*) FROM (%s)"
     for [(text, _, _)] in _slices(reader, que, columns, around):
         yield (text or "").encode()  # nothing too, so that the thread that makes the pieces is everybody's again
@@ -75,7 +75,7 @@ def _lines(reader: Lectura, que: Exportacion) -> Iterator[bytes]:
 def _cells(reader: Lectura, que: Exportacion) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of :data:`COLUMNAS`, a slice at a time."""
     columns = (
-        f"{_WANTED}, l.dispositivo_id, d.serial_number, ifnull({_STAMP}, ''), l.estado, $parametros || '', $causa || ''"
+        f"$wanted, l.dispositivo_id, d.serial_number, ifnull({_STAMP}, ''), l.estado, $parametros || '', $causa || ''"
     )
     for rows in _slices(reader, que, columns, ""):
         yield [row[1:-1] for row in rows if row[0]]
@@ -121,7 +121,17 @@ def _spans(file: sqlite3.Connection, que: Exportacion) -> list[tuple[int, int]]:
 def _sql(que: Exportacion, columns: str, few: Sequence[int] | None) -> str:
     cause = _TRIMMED if que.parte else f"ifnull(l.causa, '{OWN_REPORT}')"
     parametros = _CHOSEN if que.parametros else "ifnull(l.parametros, '{}')"
-    columns = columns.replace("$causa", cause).replace("$parametros", parametros)
+    given = _given(que)
+    wanted = " AND ".join(sql for name, sql in _CONDITIONS.items() if given[name] is not None) or "1"
+    own = OWN_REPORT.replace('"', '""')
+    quoted = "'\"' || replace($causa, '\"', '\"\"') || '\"'"
+    cell = quoted if que.parte else f"CASE WHEN l.causa IS NULL THEN '\"{own}\"' ELSE {quoted} END"
+    columns = (
+        columns.replace("$cause_cell", cell)
+        .replace("$causa", cause)
+        .replace("$parametros", parametros)
+        .replace("$wanted", wanted)
+    )
     where = "" if few is None else f"l.dispositivo_id IN ({','.join(map(str, few))}) AND "
     return (
         f"SELECT {columns}, l.id AS id "
@@ -131,11 +141,15 @@ def _sql(que: Exportacion, columns: str, few: Sequence[int] | None) -> str:
 
 
 def _values(que: Exportacion, first: int, last: int) -> dict[str, object]:
+    return {**_given(que), "first": first, "last": last}
+
+
+def _given(que: Exportacion) -> dict[str, object]:
+    """What the conditions are about, by name; None: not asked for."""
     f = que.filtro
     wanted = None if que.dispositivos is None else f"[{','.join(map(str, sorted(que.dispositivos)))}]"
     names = json.dumps(que.parametros) if que.parametros else None
-    given = {"desde": f.desde, "hasta": f.hasta, "estado": f.estado, "ids": wanted, "nombres": names}
-    return {**given, "first": first, "last": last}
+    return {"desde": f.desde, "hasta": f.hasta, "estado": f.estado, "ids": wanted, "nombres": names}
 
 
 _TOLD = "SELECT ifnull((SELECT max(ultimo_id) FROM log_bloque), 0), ifnull((SELECT max(id) FROM estado_log), 0)"
@@ -143,12 +157,13 @@ MAX_STAMP = "\U0010ffff"
 _BETWEEN = "SELECT min(primer_id), max(ultimo_id) FROM log_bloque WHERE hasta >= ? AND desde < ?"
 _NTH = "SELECT id FROM estado_log WHERE dispositivo_id = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT 1 OFFSET ?"
 _NAMED = "json_each(ifnull(l.parametros, '{}')) j WHERE j.key IN (SELECT value FROM json_each(:nombres))"
-_WANTED = (
-    "(:desde IS NULL OR l.timestamp >= :desde) AND (:hasta IS NULL OR l.timestamp < :hasta) "
-    "AND (:estado IS NULL OR l.estado = :estado) "
-    "AND (:ids IS NULL OR l.dispositivo_id IN (SELECT value FROM json_each(:ids))) "
-    f"AND (:nombres IS NULL OR EXISTS (SELECT 1 FROM {_NAMED}))"
-)
+_CONDITIONS = {
+    "desde": "l.timestamp >= :desde",
+    "hasta": "l.timestamp < :hasta",
+    "estado": "l.estado = :estado",
+    "ids": "l.dispositivo_id IN (SELECT value FROM json_each(:ids))",
+    "nombres": f"EXISTS (SELECT 1 FROM {_NAMED})",
+}
 _CHOSEN = (
     # ``->`` (SQLite 3.38) takes a value as it is written; json_each would write a number again, with 15 digits.
     f"(SELECT json_group_object(j.key, json(l.parametros -> j.fullkey)) FROM {_NAMED})"
@@ -168,13 +183,16 @@ def _cell(sql: str) -> str:
     return f"'\"' || {safe} || replace({sql}, '\"', '\"\"') || '\"'"
 
 
+# What almost every row has is written out, so that SQLite neither looks into it nor makes it anew.
+_OTHER = _cell("ifnull(l.estado, '')")
+_ESTADO = f"CASE l.estado WHEN 'activo' THEN '\"activo\"' WHEN 'inactivo' THEN '\"inactivo\"' ELSE {_OTHER} END"
 _CSV_LINE = " || ',' || ".join(
     (
         "l.dispositivo_id",
         _cell("d.serial_number"),
         f"ifnull({_STAMP}, '')",
-        _cell("ifnull(l.estado, '')"),
+        _ESTADO,
         "'\"' || replace($parametros, '\"', '\"\"') || '\"'",
-        "'\"' || replace($causa, '\"', '\"\"') || '\"'",
+        "$cause_cell",
     )
 )

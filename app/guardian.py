@@ -15,6 +15,7 @@ from app.db import Database
 from app.domain.errors import DomainError
 from app.domain.reloj import Salto, puesto, salto, salto_parado
 from app.horarios import zone_of
+from app.lastre import Lastre
 from app.salud import poco_disco
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,16 @@ class Guardian:
 
     Args:
         disk: answers (free, total) bytes.
+        lastre: given up when the disk is full, made again when there is room.
     """
 
-    def __init__(self, db: Database, clock: Clock, disk: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, disk: Callable[[], tuple[int, int]], lastre: Lastre | None = None
+    ) -> None:
         self._db = db
+        self._lastre = lastre
+        if lastre is not None:
+            db.on_full = lastre.soltar
         self._clock = clock
         self._disk = disk
         self._wall, self._passed = clock.now(), clock.monotonic()
@@ -70,6 +77,8 @@ class Guardian:
             DomainError: the notice could not be stored; the next look tells it.
         """
         self._look_at_clock()
+        if self._lastre is not None:
+            self._lastre.poner(self._disk()[0])
         self._look_at_disk()
         self._look_at_growth()
 

@@ -111,13 +111,15 @@ class Runtime:
         self._credentials: Bus[CredencialCambiada] = Bus()
         self.first_run = migrate(settings.database_path, clock.now())
         self.db = self._open_database()
+        self.db.on_damaged = ajustes.suspicion(settings, clock, self.request_restart)
         self.hub = self._make_hub()
         self._bus.subscribe(self.hub.publish)
         self.programador = Programador(self.db, clock)
         self.vencimientos = Vencimientos(self.db, clock, settings.order_ttl_s)
         self.vigia = Vigia(self.db, clock, self._devices_heard)
         self.motor = Motor(self.db, clock)
-        self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path))
+        self.lastre = ajustes.ballast(settings)
+        self.guardian = Guardian(self.db, clock, lambda: free_and_total(settings.instance_path), self.lastre)
         self.limpieza = Limpieza(self.db, clock, ajustes.cleaning(settings), ajustes.keeping(settings))
         self.resumidor = Resumidor(self.db, clock)
         self.respaldador = Respaldador(self.db, clock, ajustes.backup_rhythm(settings))
@@ -277,7 +279,7 @@ class Runtime:
             "flujos": self.hub.stats(),
             "http": self.server.stats(),
             "esperas": {"ocupadas": self.esperas.waiting},
-            "disco": {"libre_bytes": free, "total_bytes": total, **growth},
+            "disco": {"libre_bytes": free, "total_bytes": total, "lastre": self.lastre.puesto, **growth},
             "reloj": {"ahora": iso_z(self.clock.now())},
         }
 

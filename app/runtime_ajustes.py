@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 from app.domain.horario_tipos import Casa
 from app.domain.orden import LimitesOrden
+from app.lastre import Lastre
 from app.limitador import IngestLimits
 from app.limpieza import Plazos
 from app.mqtt_client import MqttSettings
 from app.respaldador import Ritmo
-from app.respaldo import Plan
+from app.respaldo import Plan, listar
 from app.retencion import Conservar
 from app.servicios import Copias
+from app.sospecha import Sospecha
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.broker_base import Broker
+    from app.clock import Clock
     from app.config_load import Settings
     from app.respaldador import Respaldador
 
@@ -53,6 +56,16 @@ def cleaning(s: Settings) -> Plazos:
 def backup_folder(s: Settings) -> Path:
     """Where backups go."""
     return Path(s.backup_dir).expanduser() if s.backup_dir else s.instance_path / "respaldos"
+
+
+def ballast(s: Settings) -> Lastre:
+    """The room that is kept for a full disk."""
+    return Lastre(s.instance_path, s.ballast_mb << 20)
+
+
+def suspicion(s: Settings, clock: Clock, restart: Callable[[], object]) -> Sospecha:
+    """What is done when the database turns out to be damaged while the house runs."""
+    return Sospecha(s.database_path, clock, lambda: bool(listar(backup_folder(s))), restart)
 
 
 def backup_rhythm(s: Settings) -> Ritmo:

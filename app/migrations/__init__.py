@@ -19,6 +19,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from app import sospecha
 from app.archivos import asegurar_carpeta
 from app.db import connect
 from app.models import metadata
@@ -118,7 +119,8 @@ def schema_version(path: Path) -> str | None:
 
 
 def _refuse_damage(path: Path) -> None:
-    if path.stat().st_size > CHECKED_BYTES:
+    suspected = sospecha.hay(path)
+    if path.stat().st_size > CHECKED_BYTES and not suspected:
         return
     verdict, unread = "", True
     for _ in range(READ_TRIES):
@@ -126,6 +128,8 @@ def _refuse_damage(path: Path) -> None:
         if not unread:
             break
         log.warning("%s: %s", path, verdict)
+    if suspected and not unread:
+        sospecha.mirada(path)
     if verdict == "ok":
         return
     if unread:

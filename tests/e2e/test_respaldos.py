@@ -126,3 +126,34 @@ def test_killed_while_it_is_made_there_is_none_and_the_next_is_whole(casa, own_p
     iot(casa, "respaldo")
     assert not [p for p in folder.iterdir() if p.name.startswith(".")], "what the killed ones left is gone"
     respaldo.verificar(respaldo.listar(folder)[0].ruta)
+
+
+def test_killed_while_it_goes_back_the_house_is_the_one_or_the_other(casa, own_parts):
+    """Whatever moment it is: all of what was, or all of the backup, never something between; and once more does it."""
+    client = own_parts.client(casa)
+    for n in range(30):
+        client.publish(own_topic("ANTES1"), {"parametros": {"n": n, "x": os.urandom(1000).hex()}})
+    casa.wait_device("ANTES1")
+    iot(casa, "respaldo")
+    name = respaldo.listar(casa.instance / "respaldos")[0].ruta.name
+    client.publish(own_topic("DESPUES"), {"estado": "activo"})
+    casa.wait_device("DESPUES")
+    casa.stop()
+    seen, kills = set(), 0
+    for wait in (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "restaurar", name], cwd=ROOT, env=casa.env(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(wait)
+        child.kill()
+        kills += child.wait() < 0
+        assert casa.query("PRAGMA integrity_check") == [("ok",)]
+        serials = frozenset(s for (s,) in casa.query("SELECT serial_number FROM dispositivo"))
+        assert serials in ({"ANTES1", "DESPUES"}, {"ANTES1"})
+        assert casa.query("SELECT count(*) FROM estado_log")[0][0] == 30 + ("DESPUES" in serials)
+        seen.add(serials)
+    assert kills
+    assert "restaur" in iot(casa, "restaurar", name).lower()
+    casa.start()
+    assert [d["serial_number"] for d in casa.http.get("/dispositivos").json] == ["ANTES1"]

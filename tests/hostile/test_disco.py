@@ -126,3 +126,24 @@ def test_disk_full(own_parts, small_disk):
     with sqlite3.connect(backend.database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_a_full_disk_with_ballast_goes_on(own_parts, small_disk):
+    """Who meets the end of the disk is told so once; then what devices say is stored, and people can still act."""
+    settings = {"INSTANCE_PATH": small_disk / "instance", "INGEST_DEVICE_RATE": 0, "BALLAST_MB": 4}
+    backend = own_parts.backend(own_parts.mosquitto(), **settings)
+    backend.instance = small_disk / "instance"
+    client = own_parts.client(backend)
+    client.publish(own_topic("LASTRE1"), {"parametros": {"n": 0}})
+    device = backend.wait_device("LASTRE1")
+    wait_until(lambda: backend.http.get("/salud").json["disco"]["lastre"], 10, "the ballast is there")
+    assert (backend.instance / "lastre").stat().st_blocks * 512 >= 4 << 20, "it is no hole"
+    fill(small_disk)
+    for n in range(1, 201):
+        client.publish(own_topic("LASTRE1"), {"parametros": {"n": n, "relleno": "r" * 500}}, wait=False)
+    backend.wait_device("LASTRE1", timeout=20, parametros={"n": 200, "relleno": "r" * 500})
+    assert not (backend.instance / "lastre").exists()
+    assert backend.http.get("/salud").json["disco"]["lastre"] is False
+    assert backend.http.put(f"/dispositivos/{device['id']}", {"nombre": "todavía cabe"}).status == 200
+    assert backend.query("SELECT count(*) FROM estado_log")[0][0] == 201
+    backend.stop()

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from app import migrations, sospecha
+from app.clock import Clock
+from app.sospecha import Sospecha
 from tests.support.mqtt import own_topic
 from tests.support.procesos import ROOT, wait_until
 
@@ -145,3 +148,84 @@ def test_without_a_backup_nothing_is_touched(house):
     assert process.wait(15) != 0
     assert house.database.read_bytes() == b"x" * 9000
     house._process = None
+
+
+def spoil_while_running(house):
+    """Leaves of the log's table, in the file under the running program: no page that a start has to read."""
+    (root,) = house.query("SELECT rootpage FROM sqlite_master WHERE name = 'estado_log'")[0]
+    with house.database.open("r+b") as file:
+        data = file.read()
+        leaves = [p for p in range(len(data) // PAGE) if data[p * PAGE] == 0x0D and b'"x":"' in
+                  data[p * PAGE : (p + 1) * PAGE] and p != root - 1]  # fmt: skip
+        for page in leaves[1:4]:
+            file.seek(page * PAGE)
+            file.write(b"\xa5" * PAGE)
+    assert len(leaves) > 3
+
+
+def test_damage_that_is_met_while_it_runs_is_mended_by_a_start_of_its_own(house):
+    """Whoever reads the spoilt rows is refused; the program starts anew by itself, with the backup and what can be
+    read, and tells of it."""
+    house.start()
+    pid = house.process.pid
+    device = house.wait_device("VIEJO1")
+    spoil_while_running(house)
+    refused = 0
+    for page in range(1, 5):
+        try:
+            refused += house.http.get(f"/dispositivos/{device['id']}/logs?per_page=200&page={page}").status == 503
+        except OSError:
+            break  # it is starting anew
+    wait_until(lambda: _mended(house), 30, "it has mended itself")
+    assert house.process.pid == pid
+    assert (house.instance / "iot.db.sospecha").exists()
+    assert house.query("PRAGMA integrity_check") == [("ok",)]
+    assert count(house) >= BEFORE
+    house.stop()
+
+
+def _mended(house):
+    try:
+        data = house.http.get("/avisos").json["data"]
+    except (OSError, KeyError, ValueError):
+        return False
+    return any(n["tipo"] == "base_reparada" for n in data)
+
+
+def test_without_a_backup_it_goes_on_as_it_can(house):
+    """A start would find nothing to go back to, and end: reads of what is whole are better than none."""
+    for backup in (house.instance / "respaldos").glob("casa-*"):
+        backup.unlink()
+    house.start()
+    device = house.wait_device("VIEJO1")
+    spoil_while_running(house)
+    statuses = {house.http.get(f"/dispositivos/{device['id']}/logs?per_page=200&page={n}").status for n in range(1, 5)}
+    assert 503 in statuses
+    assert house.http.get("/dispositivos").status == 200
+    house.allowed_in_log = ("",)
+    house.stop()
+
+
+def test_a_large_file_is_checked_whole_when_somebody_met_damage(house, monkeypatch):
+    """Without that only its beginning is, which says nothing of the rest."""
+    monkeypatch.setattr(migrations, "CHECKED_BYTES", 0)
+    spoil_while_running(house)
+    now = Clock().now()
+    migrations.migrate(house.database, now)
+    started = []
+    met = Sospecha(house.database, Clock(), lambda: True, lambda: started.append(1))
+    met()
+    met()
+    assert (started, sospecha.hay(house.database)) == ([1], True)
+    with pytest.raises(migrations.DatabaseDamaged):
+        migrations.migrate(house.database, now)
+    assert not sospecha.hay(house.database)
+
+
+def test_what_no_check_finds_does_not_start_it_for_ever(tmp_path):
+    started = []
+    for _ in range(5):
+        Sospecha(tmp_path / "iot.db", Clock(), lambda: True, lambda: started.append(1))()
+    assert len(started) == sospecha.TRIES
+    Sospecha(tmp_path / "iot.db", Clock(), lambda: False, lambda: started.append(1))()
+    assert len(started) == sospecha.TRIES

@@ -9,7 +9,7 @@ export default {
   'mas.sin_cuenta': 'No account', 'mas.como': 'Comes in by {quien}', 'mas.entrar': 'Sign in', 'mas.salir': 'Sign out', 'mas.idioma': 'Language', 'mas.tema': 'Appearance',
   'mas.tema_sistema': 'Same as the system', 'mas.tema_claro': 'Light', 'mas.tema_oscuro': 'Dark',
   'rol.administrador': 'Administrator', 'rol.miembro': 'Member', 'rol.invitado': 'Guest',
-  'rol.administrador_que': 'everything, accounts and backups too', 'rol.miembro_que': 'see, use and arrange the house', 'rol.invitado_que': 'see and switch',
+  'rol.administrador_que': 'everything, accounts and backups too', 'rol.miembro_que': 'see, switch and arrange the house', 'rol.invitado_que': 'see only',
   'lugar.zona': 'Time zone', 'lugar.zona_ayuda': 'The one of this device is {suya}.', 'lugar.latitud': 'Latitude', 'lugar.longitud': 'Longitude', 'lugar.para_sol': 'To know when the sun rises and sets.',
   'lugar.festivos': 'Holidays', 'lugar.festivos_ayuda': 'Separated by commas; {dia} is written {iso}.',
   'habitaciones.nueva': 'New room', 'habitaciones.vacia': 'No devices', 'habitaciones.cambiar': 'Change {nombre}', 'habitaciones.borrar': 'Delete {nombre}', 'habitaciones.borrar_que': 'Its devices stay, without a room.',

@@ -9,7 +9,7 @@ export default {
   'mas.sin_cuenta': 'Sin cuenta', 'mas.como': 'Entra por {quien}', 'mas.entrar': 'Entrar', 'mas.salir': 'Salir', 'mas.idioma': 'Idioma', 'mas.tema': 'Aspecto',
   'mas.tema_sistema': 'Como el sistema', 'mas.tema_claro': 'Claro', 'mas.tema_oscuro': 'Oscuro',
   'rol.administrador': 'Administra', 'rol.miembro': 'De la casa', 'rol.invitado': 'Invitado',
-  'rol.administrador_que': 'todo, también cuentas y respaldos', 'rol.miembro_que': 'ver, usar y arreglar la casa', 'rol.invitado_que': 'ver y encender',
+  'rol.administrador_que': 'todo, también cuentas y respaldos', 'rol.miembro_que': 'ver, encender y arreglar la casa', 'rol.invitado_que': 'solo ver',
   'lugar.zona': 'Zona horaria', 'lugar.zona_ayuda': 'La de este aparato es {suya}.', 'lugar.latitud': 'Latitud', 'lugar.longitud': 'Longitud', 'lugar.para_sol': 'Para saber cuándo amanece y anochece.',
   'lugar.festivos': 'Festivos', 'lugar.festivos_ayuda': 'Separados por comas; {dia} se escribe {iso}.',
   'habitaciones.nueva': 'Habitación nueva', 'habitaciones.vacia': 'Sin dispositivos', 'habitaciones.cambiar': 'Cambiar {nombre}', 'habitaciones.borrar': 'Borrar {nombre}', 'habitaciones.borrar_que': 'Sus dispositivos se quedan, sin habitación.',
