@@ -66,3 +66,21 @@ def test_what_is_silent_is_told_apart(grande, casa, ventanas):
     page.clock.fast_forward(300_000)
     expect(dice(page, sensor["nombre"])).to_have_text("hace 5 min")
     expect(ficha(page, sensor["nombre"])).to_be_attached()
+
+
+def test_a_change_moves_only_what_it_changes(grande, casa, ventanas):
+    """With a filter on, values change in their tiles; the rooms are laid out anew only when somebody comes or goes."""
+    sensor = casa.aparato("LGT0", "Vela", estado="activo", parametros={"brillo": 1})
+    page = ventanas.abrir("#/", talla="escritorio")
+    page.get_by_role("button", name="Encendidos").click()
+    expect(ficha(page, "Vela")).to_be_visible()
+    viva(page)
+    page.evaluate("""() => { window.colocadas = 0
+        new MutationObserver(() => colocadas++).observe(document.querySelector('.salas'), {childList: true}) }""")
+    for n in range(2, 12):
+        casa.informar(sensor["serial_number"], parametros={"brillo": n})
+    expect(valor(page, "Vela")).to_have_text("11")
+    assert page.evaluate("colocadas") == 0
+    casa.informar(sensor["serial_number"], estado="inactivo")
+    expect(ficha(page, "Vela")).to_have_count(0)
+    assert page.evaluate("colocadas") == 1

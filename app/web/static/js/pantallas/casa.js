@@ -4,7 +4,7 @@ import { casa } from '../casa.js';
 import { attempt, say } from '../decir.js';
 import { fill, h, icono, setText } from '../dom.js';
 import { Ficha } from '../elementos/ficha.js';
-import { t } from '../i18n.js';
+import { idioma, t } from '../i18n.js';
 import { nameOf, parametersOf, switches } from '../medidas.js';
 
 /** @typedef {import('../casa.js').Dispositivo} Dispositivo */
@@ -17,6 +17,7 @@ const FILTROS = [
   ['pendientes', (d) => Object.keys(d.deriva ?? {}).length > 0],
 ];
 const CHISPAS_MS = 300_000;
+const ORDEN = new Intl.Collator(idioma);
 
 /** @param {HTMLElement} donde @returns {() => void} */
 export function show(donde) {
@@ -30,6 +31,8 @@ class Vista {
     /** @type {Map<number, Ficha>} */
     this.fichas = new Map();
     this.filtro = FILTROS[0];
+    /** @type {Record<string, string>} */
+    this.dibujado = {};
     /** @type {Set<number>} */
     this.cambiados = new Set();
     this.salas = h('div', { class: 'salas', 'aria-busy': 'true' });
@@ -87,8 +90,8 @@ class Vista {
   rooms() {
     const busca = plain(this.busca.value.trim());
     const suyos = [...casa.dispositivos.values()]
-      .filter((d) => d.reclamado && this.filtro[1](d) && plain(`${nameOf(d)} ${casa.roomOf(d)} ${d.serial_number} ${d.descripcion}`).includes(busca))
-      .sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+      .filter((d) => d.reclamado && this.filtro[1](d) && (!busca || plain(`${nameOf(d)} ${casa.roomOf(d)} ${d.serial_number} ${d.descripcion}`).includes(busca)))
+      .sort((a, b) => ORDEN.compare(nameOf(a), nameOf(b)));
     /** @type {[string, Dispositivo[]][]} */
     const salas = casa.habitaciones.map((r) => [r.nombre, suyos.filter((d) => d.habitacion_id === r.id)]);
     const con = new Set(casa.habitaciones.map((r) => r.id));
@@ -100,20 +103,33 @@ class Vista {
     if (!casa.lista) return;
     const salas = this.rooms();
     this.salas.removeAttribute('aria-busy');
-    const foco = document.activeElement; // a tile that is moved loses it
-    fill(this.salas, salas.length ? salas.map(([nombre, ds]) => h('section', { 'aria-label': nombre }, h('h2', null, nombre),
-      h('div', { class: 'rejilla' }, ds.map((d) => this.tile(d))))) : this.nothing());
-    if (foco instanceof HTMLElement && this.salas.contains(foco)) foco.focus({ preventScroll: true });
+    if (this.isNew('salas', [salas.map(([nombre, ds]) => [nombre, ds.map((d) => d.id)]), this.filtro[0], casa.dispositivos.size])) this.place(salas);
     this.anadir.hidden = !casa.may('gestionar');
     const sueltos = [...casa.dispositivos.values()].filter((d) => !d.reclamado).length;
     this.nuevos.hidden = !sueltos || !casa.may('gestionar');
     setText(this.nuevos, t('hay_nuevos', { n: sueltos }));
-    fill(this.escenas, casa.escenas.map((e) => h('button', { class: 'pastilla', onclick: () => this.apply(e), '.disabled': !casa.may('controlar') }, icono('escena'), e.nombre)));
+    if (this.isNew('escenas', [casa.escenas, casa.may('controlar')])) fill(this.escenas, casa.escenas.map((e) => h('button', { class: 'pastilla', onclick: () => this.apply(e), '.disabled': !casa.may('controlar') }, icono('escena'), e.nombre)));
     this.sum();
     if (!this.conChispas && salas.length) {
       this.conChispas = true;
       setTimeout(() => void this.sparkle(), 400);
     }
+  }
+
+  /** Whether a part looks another way than when it was last drawn. @param {string} parte @param {any} aspecto */
+  isNew(parte, aspecto) {
+    const clave = JSON.stringify(aspecto);
+    const otro = this.dibujado[parte] !== clave;
+    this.dibujado[parte] = clave;
+    return otro;
+  }
+
+  /** @param {[string, Dispositivo[]][]} salas */
+  place(salas) {
+    const foco = document.activeElement; // a tile that is moved loses it
+    fill(this.salas, salas.length ? salas.map(([nombre, ds]) => h('section', { 'aria-label': nombre }, h('h2', null, nombre),
+      h('div', { class: 'rejilla' }, ds.map((d) => this.tile(d))))) : this.nothing());
+    if (foco instanceof HTMLElement && this.salas.contains(foco)) foco.focus({ preventScroll: true });
   }
 
   sum() {
