@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.support.casa_viva import Casa
 from tests.support.mqtt import own_topic
-from tests.support.navegador import Ventanas, cada_tema, chromium, movil_y_mesa, sin_desborde, sin_faltas, vigiladas
+from tests.support.navegador import Ventanas, chromium, movil_y_mesa, sin_desborde, sin_faltas, vigiladas
 from tests.support.pagina import viva
 
 
@@ -153,8 +153,7 @@ def test_the_live_camera_reads_it_and_is_let_go(con_camara):
     assert page.locator("video").count() == 0
 
 
-@cada_tema
-@pytest.mark.parametrize("talla", ["estrecho", "telefono", "escritorio"])
+@pytest.mark.parametrize(("talla", "tema"), [("estrecho", "oscuro"), ("escritorio", "claro")])
 def test_for_everyone(casa, ventanas, tema, talla):
     casa.desconocido("CAM0")
     page = ventanas.abrir("#/anadir", tema=tema, talla=talla)

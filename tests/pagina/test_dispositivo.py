@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, cada_tema, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
 
@@ -201,8 +201,7 @@ def test_notices_are_seen_and_solved(casa, ventanas):
     expect(page.get_by_role("heading", level=1, name="Negada")).to_be_visible()
 
 
-@cada_tema
-@pytest.mark.parametrize("talla", ["estrecho", "telefono", "escritorio"])
+@pytest.mark.parametrize(("talla", "tema"), [("estrecho", "oscuro"), ("escritorio", "claro")])
 def test_for_everyone(casa, ventanas, termometro, tema, talla):
     page = open_device(ventanas, termometro, tema=tema, talla=talla)
     viva(page)

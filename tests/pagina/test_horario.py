@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, cada_tema, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
 LUNES = {"dias": ["lunes"], "inicio": "10:00", "fin": "12:00"}
@@ -235,8 +235,7 @@ def test_the_list_says_what_comes_next(casa, ventanas):
     expect(page.locator("iot-semana")).to_be_visible()
 
 
-@cada_tema
-@pytest.mark.parametrize("talla", ["estrecho", "telefono", "escritorio"])
+@pytest.mark.parametrize(("talla", "tema"), [("estrecho", "oscuro"), ("escritorio", "claro")])
 def test_for_everyone(casa, ventanas, tema, talla):
     device = casa.aparato(
         "LGT0",

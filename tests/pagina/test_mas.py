@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, cada_idioma, cada_tema, movil_y_mesa, sin_desborde, sin_faltas, vigiladas
+from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas, vigiladas
 from tests.support.pagina import ficha, viva
 from tests.support.procesos import wait_until
 
@@ -231,11 +231,9 @@ def test_the_first_account_then_out_and_in_again(navegador, own_parts):
         expect(page.get_by_role("heading", level=1, name="Casa")).to_be_visible()
 
 
-@cada_idioma
-@cada_tema
-@pytest.mark.parametrize("talla", ["estrecho", "escritorio"])
+@pytest.mark.parametrize(("talla", "tema", "idioma"), [("estrecho", "oscuro", "es"), ("escritorio", "claro", "en")])
 def test_every_part_is_for_everyone(casa, ventanas, tema, talla, idioma):
-    """axe and no scrolling sideways, in both languages and themes, on the narrowest and the widest screen."""
+    """axe and no scrolling sideways, on the narrowest and the widest screen; test_pantallas.py has all the others."""
     casa.sala("Salón de las horas muertas y otras cosas largas")
     page = ventanas.abrir("#/mas", tema=tema, talla=talla, idioma=idioma)
     viva(page)

@@ -1,4 +1,4 @@
-"""Turns between test processes: who changes this machine's network waits for browsers, and they for it.
+"""Who changes this machine's network waits for browsers, and they for it; also those of another run of the tests.
 
 Chromium drops every request that is under way when an interface comes or goes (ERR_NETWORK_CHANGED), on loopback too.
 So a test with a browser holds the network as it is (shared); joining another machine takes it alone, for a moment.
@@ -6,38 +6,25 @@ So a test with a browser holds the network as it is (shared); joining another ma
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-_FOLDER = Path(tempfile.gettempdir())
+from tests.support.paralelo import Turns
 
 
-@contextmanager
-def red_quieta() -> Iterator[None]:
+def red_quieta() -> AbstractContextManager[None]:
     """The network stays as it is meanwhile."""
-    with ExitStack() as stack:
-        with _locked("puerta", fcntl.LOCK_EX):
-            stack.enter_context(_locked("red", fcntl.LOCK_SH))
-        yield
+    return _turns().turn(alone=False)
 
 
-@contextmanager
-def red_cambia() -> Iterator[None]:
-    """Nobody's browser is at anything meanwhile; who asks later than this waits at the door, so its turn comes."""
-    with _locked("puerta", fcntl.LOCK_EX), _locked("red", fcntl.LOCK_EX):
-        yield
+def red_cambia() -> AbstractContextManager[None]:
+    """Nobody's browser is at anything meanwhile."""
+    return _turns().turn(alone=True)
 
 
-@contextmanager
-def _locked(name: str, how: int) -> Iterator[None]:
-    """A file that is locked so; the kernel lets go of it when the process dies."""
-    descriptor = os.open(_FOLDER / f"iot-turno-{name}-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
+def _turns() -> Turns:
+    folder = Path(tempfile.gettempdir()) / f"iot-red-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return Turns(folder)
