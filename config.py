@@ -74,6 +74,7 @@ class Config:
     HISTORY_5MIN_DAYS = 0.0
     HISTORY_HOUR_DAYS = 0.0
     HISTORY_DAY_DAYS = 0.0
+    HISTORY_PARAM_DAYS: tuple[str, ...] = ()
     HISTORY_MAX_MB = 8_000
     HISTORY_DEADBAND: tuple[str, ...] = ()
     HISTORY_MAX_GAP_S = 900.0
@@ -329,6 +330,7 @@ AJUSTES: tuple[Ajuste, ...] = (
     ),
     _numero("HISTORY_HOUR_DAYS", 0, 36_500, "días", "Días que se conservan los de una hora. 0 = siempre."),
     _numero("HISTORY_DAY_DAYS", 0, 36_500, "días", "Días que se conservan los de un día. 0 = siempre."),
+    Ajuste("HISTORY_PARAM_DAYS", "bandas", 'Lo mismo de un parámetro, en todos sus resúmenes, como ("luz_lux:90",).'),
     _entero(
         "HISTORY_MAX_MB",
         0,
@@ -390,8 +392,7 @@ AJUSTES: tuple[Ajuste, ...] = (
     Ajuste(
         "NOTIFY_APPRISE_URLS",
         "textos",
-        "Direcciones de apprise (Telegram, correo, ntfy...) por las que sale cada aviso. Necesita "
-        "requirements-avisos.txt.",
+        "Direcciones de apprise (Telegram, ntfy...) por las que sale cada aviso. Con requirements-avisos.txt.",
         secreto=True,
     ),
     _numero("SSE_PING_S", 1, 3_600, "s", "Cada cuánto se manda un ping por los flujos en vivo."),
@@ -400,9 +401,7 @@ AJUSTES: tuple[Ajuste, ...] = (
     _entero("SSE_MAX_STREAMS_PER_ADDRESS", 1, 100_000, "flujos", "Flujos en vivo abiertos desde una misma dirección."),
     _numero("SSE_SEND_TIMEOUT_S", 1, 600, "s", "Tiempo sin poder enviar tras el que se corta un flujo."),
     _entero("HTTP_THREADS", 1, 256, "hilos", "Peticiones HTTP que se atienden a la vez."),
-    _entero(
-        "HTTP_QUEUE_MAX", 1, 100_000, "peticiones", "Peticiones que pueden esperar un hilo; las demás reciben 503."
-    ),
+    _entero("HTTP_QUEUE_MAX", 1, 100_000, "peticiones", "Peticiones que pueden esperar un hilo; las demás, 503."),
     _entero("HTTP_MAX_CONNECTIONS", 10, 200_000, "conexiones", "Conexiones HTTP abiertas a la vez."),
     _numero("HTTP_HEADER_TIMEOUT_S", 1, 600, "s", "Tiempo que tiene un cliente para terminar de enviar su petición."),
     _entero("HTTP_BODY_MAX", 1_024, 16_777_216, "bytes", "Tamaño máximo del cuerpo de una petición."),

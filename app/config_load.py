@@ -109,6 +109,7 @@ class Settings:
     history_hour_days: float
     history_day_days: float
     history_max_mb: int
+    history_param_days: tuple[str, ...]
     history_deadband: tuple[str, ...]
     history_max_gap_s: float
     ballast_mb: int
@@ -135,8 +136,7 @@ class Settings:
     http_header_timeout_s: float
     http_body_max: int
     log_level: str
-    # Not settings: where the instance is, where each value came from, what deserves a warning.
-    instance_path: Path
+    instance_path: Path  # from here on no settings: where it is, where each value came from, what deserves a warning
     origenes: Mapping[str, str] = field(repr=False)
     avisos: tuple[str, ...] = ()
 

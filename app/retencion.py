@@ -7,7 +7,7 @@ enters no summary, because nothing could be calculated again there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -22,7 +22,7 @@ from app.historial import stamp_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection
 
@@ -40,13 +40,15 @@ CRUDO, CINCO, HORAS, DIAS = (f"historial_{name}_desde" for name in ("crudo", "ci
 
 @dataclass(frozen=True, slots=True)
 class Conservar:
-    """Days that each level is kept, and bytes that the database may take; 0: for ever, and no bound."""
+    """Days that each level is kept, and bytes that the database may take; 0: for ever, and no bound. ``parametros``:
+    days of the summaries, of all levels, of series of that name; what is in rows is kept as long as the rows."""
 
     crudo_dias: float = 0.0
     cinco_dias: float = 0.0
     hora_dias: float = 0.0
     dia_dias: float = 0.0
     max_bytes: int = 0
+    parametros: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Retencion:
     def _old(self, now: datetime) -> int:
         k = self._keep
         second = int(now.timestamp())
-        if k.cinco_dias or k.hora_dias or k.dia_dias:
+        if k.cinco_dias or k.hora_dias or k.dia_dias or k.parametros:
             with self._db.reader() as conn:
                 told = _told_until(conn)  # what they would be joined to stays
             second = second if told is None else min(second, told)
@@ -120,7 +122,23 @@ class Retencion:
             before = second - int(days * DIA)
             if days and (done := work(before - before % HORA)):
                 return done
-        return 0
+        return next((done for name, days in k.parametros.items() if (done := self._named(name, second, days))), 0)
+
+    def _named(self, name: str, second: int, days: float) -> int:
+        """Summaries of series of that name that end before so many days ago."""
+        if not days:
+            return 0
+        before = second - int(days * DIA)
+        with self._db.reader() as conn:
+            found = (raw(conn).execute(_ANY_OF, (name, level, before - level)).fetchone() for level in (HORA, DIA))
+            row = next((each for each in found if each is not None), None)
+        if row is None:
+            return 0
+        level, serie = row
+        with self._db.unit_of_work(CAUSE) as uow:
+            done = uow.file.execute(_DROP_SUMMARIES, (level, serie, level, serie, before - level, HOURS)).rowcount
+        self.counts["resumenes"] += done
+        return done
 
     def _rows(self, before: int) -> int:
         """Rows of blocks that end before that second."""
@@ -262,6 +280,10 @@ _FIRST_UNTOLD = (
 _ANY_BEFORE = (
     "SELECT id FROM serie s WHERE EXISTS (SELECT 1 FROM resumen WHERE nivel = ? AND serie_id = s.id AND inicio < ?) "
     "LIMIT 1"
+)
+_ANY_OF = (
+    "SELECT r.nivel, s.id FROM serie s JOIN resumen r ON r.serie_id = s.id WHERE s.nombre = ? AND r.nivel = ? "
+    "AND r.inicio < ? LIMIT 1"
 )
 _DROP_SUMMARIES = (
     "DELETE FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio IN (SELECT inicio FROM resumen "

@@ -19,7 +19,7 @@ from app.servicios import Copias
 from app.sospecha import Sospecha
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from app.broker_base import Broker
     from app.clock import Clock
@@ -33,7 +33,7 @@ def ingest_limits(s: Settings) -> IngestLimits:
         batch_max=s.ingest_batch_max,
         queue_max=s.ingest_queue_max,
         linger_s=s.ingest_linger_ms / 1000,
-        bandas={name: float(band) for name, _, band in (text.rpartition(":") for text in s.history_deadband)},
+        bandas=_numbers(s.history_deadband),
         hueco_s=s.history_max_gap_s,
         device_rate=s.ingest_device_rate,
         max_unclaimed=s.max_unclaimed,
@@ -91,7 +91,13 @@ def keeping(s: Settings) -> Conservar:
         s.history_hour_days,
         s.history_day_days,
         s.history_max_mb * 1_000_000,
+        _numbers(s.history_param_days),
     )
+
+
+def _numbers(texts: Sequence[str]) -> dict[str, float]:
+    """``name:number`` each, as app.config_parse leaves them."""
+    return {name: float(number) for name, _, number in (text.rpartition(":") for text in texts)}
 
 
 def house(s: Settings) -> Casa:

@@ -261,3 +261,23 @@ def test_a_look_that_finds_nothing_writes_nothing(house):
     assert work.tick(NOW + timedelta(minutes=1)) == 0
     assert Retencion(house.db, keep).tick(NOW) == 0
     assert house.db.commits == before
+
+
+def test_a_parameter_goes_before_the_others(house):
+    """HISTORY_PARAM_DAYS: its summaries of all levels, that of no other; what is newer stays, and stays exact."""
+    said = ((1, "activo", {"t": i % 7, "ruido": i % 3}, sello_de(BEGIN + i * HORA)) for i in range(600))
+    house.log(said)
+    house.settle()
+    keep = Retencion(house.db, Conservar(parametros={"ruido": 5}))
+    now = datetime.fromtimestamp(BEGIN + 600 * HORA, UTC)
+    before = stored(house)
+    while keep.tick(now):
+        pass
+    cut = BEGIN + 600 * HORA - 5 * DIA
+    after = stored(house)
+    gone = before.keys() - after.keys()
+    assert gone
+    assert {name for _, name, _, _ in gone} == {"ruido"}
+    assert all(begin + nivel <= cut + HORA for _, _, nivel, begin in gone)
+    assert all(begin + nivel > cut - DIA for _, name, nivel, begin in after if name == "ruido")
+    assert {key: before[key] for key in after} == after
