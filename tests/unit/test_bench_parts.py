@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import ordenes, stats, wire
+from bench import ordenes, pagina, stats, wire
 from bench.__main__ import CASES, make_options, parse
 from bench.report import Report, Row, number, table
 from bench.runs import Context, Options
@@ -205,3 +205,10 @@ def test_options_from_the_command_line() -> None:
     assert make_options(parse(["--rapido", "--segundos", "1"])).seconds == 1
     with pytest.raises(SystemExit):
         parse(["nada"])
+
+
+def test_a_value_that_another_overtook_counts_until_that_one_was_seen() -> None:
+    """The screen shows the newest of a frame; the ones before it waited as long."""
+    stamps = {"1,0": 100.0, "1,1": 110.0, "1,2": 120.0, "1,3": 130.0}
+    seen = [("9,9 °C", 90.0), ("1,0 °C", 105.0), ("1,2 °C", 125.0), ("1,2 °C", 126.0)]
+    assert pagina.delays(stamps, seen) == [5.0, 15.0, 5.0]

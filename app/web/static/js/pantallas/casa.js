@@ -34,6 +34,8 @@ class Vista {
     /** @type {Record<string, string>} */
     this.dibujado = {};
     /** @type {Set<number>} */
+    this.vistos = new Set();
+    /** @type {Set<number>} */
     this.cambiados = new Set();
     this.salas = h('div', { class: 'salas', 'aria-busy': 'true' });
     this.escenas = h('div', { class: 'escenas', role: 'group', 'aria-label': t('escenas') });
@@ -74,8 +76,9 @@ class Vista {
       const ficha = this.fichas.get(id);
       if (d && ficha) ficha.dispositivo = d;
     }
+    const otros = [...this.cambiados].some((id) => this.fits(casa.dispositivos.get(id)) !== this.vistos.has(id));
     this.cambiados.clear();
-    if (this.filtro !== FILTROS[0]) this.draw();
+    if (otros) this.draw();
     else this.sum();
   }
 
@@ -86,12 +89,17 @@ class Vista {
     this.draw();
   }
 
+  /** Whether it is among what was asked for. @param {Dispositivo | undefined} d @returns {boolean} */
+  fits(d) {
+    if (!d?.reclamado || !this.filtro[1](d)) return false;
+    const busca = plain(this.busca.value.trim());
+    return !busca || plain(`${nameOf(d)} ${casa.roomOf(d)} ${d.serial_number} ${d.descripcion}`).includes(busca);
+  }
+
   /** What is to be seen now, in rooms. @returns {[string, Dispositivo[]][]} */
   rooms() {
-    const busca = plain(this.busca.value.trim());
-    const suyos = [...casa.dispositivos.values()]
-      .filter((d) => d.reclamado && this.filtro[1](d) && (!busca || plain(`${nameOf(d)} ${casa.roomOf(d)} ${d.serial_number} ${d.descripcion}`).includes(busca)))
-      .sort((a, b) => ORDEN.compare(nameOf(a), nameOf(b)));
+    const suyos = [...casa.dispositivos.values()].filter((d) => this.fits(d)).sort((a, b) => ORDEN.compare(nameOf(a), nameOf(b)));
+    this.vistos = new Set(suyos.map((d) => d.id));
     /** @type {[string, Dispositivo[]][]} */
     const salas = casa.habitaciones.map((r) => [r.nombre, suyos.filter((d) => d.habitacion_id === r.id)]);
     const con = new Set(casa.habitaciones.map((r) => r.id));
