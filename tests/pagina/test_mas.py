@@ -68,7 +68,7 @@ def test_a_scene_is_made_and_applied_from_the_house(casa, ventanas):
         dialog.get_by_role("button", name="Guardar").click()
     expect(listed(page, "Cine")).to_contain_text("De escena: Encendido")
     page.goto(page.url.split("#")[0] + "#/")
-    page.get_by_role("button", name="Cine").click()
+    page.get_by_role("button", name="Cine", exact=True).click()
     expect(page.locator(".dicho")).to_contain_text("«Cine» está pedida")
     expect(ficha(page, "De escena").locator(".dice")).to_have_text("Encendiendo…")
     casa.obedecer(device["serial_number"])
