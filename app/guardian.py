@@ -16,7 +16,7 @@ from app.domain.errors import DomainError
 from app.domain.reloj import Salto, puesto, salto, salto_parado
 from app.horarios import zone_of
 from app.lastre import Lastre
-from app.salud import poco_disco
+from app.salud import poco_disco, sitio
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Guardian:
                 self._low = avisos.abierto(conn, DISCO)
         free, total = self._disk()
         if not self._low and poco_disco(free, total):
-            texto = f"Quedan {free >> 20} MiB libres en el disco de los datos; sin sitio no se puede guardar nada."
+            texto = f"Quedan {sitio(free)} libres en el disco de los datos; sin sitio no se puede guardar nada."
             with self._db.unit_of_work() as uow:
                 loud = [each["serial_number"] for each in pronostico.habladores(uow.conn)]
                 texto += f" Los que más guardan: {', '.join(loud)}." if loud else ""

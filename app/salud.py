@@ -172,14 +172,17 @@ def _backups(parte: Parte) -> Juicio:
     return Juicio("bien", f"el último, del {last}" if last else "todavía no hay ninguno")
 
 
+def sitio(libre: int) -> str:
+    """Bytes as people say them: ``"60,5 GB"``, ``"740 MB"`` (decimal, as disks are sold)."""
+    return f"{libre / 1e9:.1f} GB".replace(".", ",") if libre >= 10**9 else f"{libre // 10**6} MB"
+
+
 def _disk(parte: Parte) -> Juicio:
     free, total = int(parte.get("libre_bytes", 0)), int(parte.get("total_bytes", 0))
     if poco_disco(free, total):
-        return Juicio("degradado", f"quedan {free >> 20} MiB libres en el disco de los datos")
+        return Juicio("degradado", f"quedan {sitio(free)} libres en el disco de los datos")
     full = parte.get("lleno_el")
-    return Juicio(
-        "bien", f"{free >> 20} MiB libres" + (f"; al paso que va, lleno hacia el {full[:10]}" if full else "")
-    )
+    return Juicio("bien", f"{sitio(free)} libres" + (f"; al paso que va, lleno hacia el {full[:10]}" if full else ""))
 
 
 def _clock(parte: Parte) -> Juicio:

@@ -36,8 +36,11 @@ def test_large_powers_are_told_in_kilowatts_and_yes_or_no_in_words(casa, ventana
     casa.aparato("PLG0", "Horno", parametros={"consumo_w": 2150.0})
     casa.aparato("SMK0", "Humo", parametros={"humo_detectado": False})
     casa.aparato("TMP0", "Raro", parametros={"presion_del_aire": 1013})
+    casa.aparato("FAN0", "Aspas", parametros={"velocidad": 3, "bateria": 80})
     page = ventanas.abrir("#/", talla="escritorio")
     expect(valor(page, "Horno")).to_have_text("2,15 kW")
+    expect(ficha(page, "Aspas").locator(".resto")).to_have_text("Velocidad · Batería 80 %")
+    expect(ficha(page, "Raro").locator(".resto")).to_have_text("Presion del aire")
     expect(valor(page, "Humo")).to_have_text("Sin humo")
     expect(valor(page, "Raro")).to_contain_text("1013")
 
@@ -202,7 +205,7 @@ def test_a_new_notice_is_counted_where_notices_are(casa, ventanas):
     mando(page, "Avisada").click()
     expect(dice(page, "Avisada")).to_have_text("Encendiendo…")
     casa.rechazar(luz["serial_number"], "no")
-    expect(sitio(page, "Avisos")).to_contain_text("1 sin leer")
+    expect(sitio(page, "Avisos")).to_contain_text(re.compile("[1-9] sin leer"))  # orders of others may expire meanwhile
 
 
 def test_a_device_without_an_owner_is_announced(casa, ventanas):

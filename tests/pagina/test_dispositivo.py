@@ -92,6 +92,7 @@ def test_the_chart_is_read_by_finger_keys_and_table(casa, ventanas, termometro):
     last = chart.locator(".lectura").inner_text()
     for _ in range(30):
         page.keyboard.press("+")
+    expect(chart.locator(".lienzos[aria-busy]")).to_have_count(0)
     expect(chart.locator(".lectura")).to_contain_text("°C")
     page.keyboard.press("Home")
     expect(chart.locator(".lectura")).not_to_have_text(last)
@@ -197,7 +198,8 @@ def test_notices_are_seen_and_solved(casa, ventanas):
     expect(row).not_to_contain_text("Nuevo:")
     row.get_by_role("button", name="Resuelto").click()
     expect(row).to_contain_text("resuelto")
-    row.get_by_role("link", name="Ver").click()
+    expect(row).not_to_contain_text(device["serial_number"])
+    row.get_by_role("link", name="Negada").click()
     expect(page.get_by_role("heading", level=1, name="Negada")).to_be_visible()
 
 

@@ -119,7 +119,7 @@ def test_exact_times_days_and_the_sun_are_typed(casa, ventanas):
     form.get_by_label("Minutos de más o de menos").first.fill("-15")
     form.locator("input[name=fin]").fill("23:50")
     form.get_by_role("button", name="Listo").click()
-    expect(page.locator("ul.corta").first).to_contain_text("lunes, martes: 15 min antes de atardecer – 23:50")
+    expect(page.locator("ul.corta").first).to_contain_text("lunes y martes: 15 min antes de atardecer – 23:50")
     guardar(page)
     assert horarios(casa, device) == [{"dias": ["lunes", "martes"], "inicio": "atardecer-15", "fin": "23:50"}]
 
@@ -232,6 +232,40 @@ def test_the_list_says_what_comes_next(casa, ventanas):
     expect(row).to_contain_text("todos los días: 00:00 – 12:00")
     expect(row).to_contain_text("Se ")
     row.click()
+    expect(page.locator("iot-semana")).to_be_visible()
+
+
+def test_days_are_told_as_people_say_them(casa, ventanas):
+    days = ["domingo", "lunes", "martes"], ["viernes", "domingo"], ["sabado", "domingo"]
+    windows = [{"dias": each, "inicio": "20:00", "fin": "21:00"} for each in days]
+    device = casa.aparato("LGT0", "Contada")
+    casa.http.put(f"/dispositivos/{device['id']}", {"configuracion": {"horarios": windows}})
+    page = editor(ventanas, device)
+    for told in ("de domingo a martes: 20:00", "viernes y domingo: 20:00", "fin de semana: 20:00"):
+        expect(page.locator("ul.corta li", has_text=told)).to_have_count(1)
+
+
+def test_a_house_without_a_place_has_no_sun_and_says_so(casa, ventanas):
+    casa.http.put("/casa", {"latitud": None, "longitud": None})
+    windows = [{"dias": ["todos"], "inicio": "atardecer", "fin": "23:00"}]
+    device = casa.aparato("LGT0", "A oscuras")
+    casa.http.put(f"/dispositivos/{device['id']}", {"configuracion": {"horarios": windows, "modo": "horario"}})
+    page = ventanas.abrir("#/horarios")
+    row = page.locator("li", has_text="A oscuras")
+    expect(row).to_contain_text("la casa no sabe dónde está")
+    row.get_by_role("link").click()
+    page.get_by_role("link", name="Poner su lugar").click()
+    expect(page.get_by_label("Latitud")).to_be_visible()
+
+
+def test_a_dialog_is_left_without_a_keyboard(casa, ventanas):
+    device = casa.aparato("LGT0", "Por tocar")
+    page = editor(ventanas, device)
+    page.get_by_role("button", name="Copiar un día").tap()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("select")).to_be_focused()
+    dialog.get_by_role("button", name="Cerrar").tap()
+    expect(dialog).to_have_count(0)
     expect(page.locator("iot-semana")).to_be_visible()
 
 

@@ -1,8 +1,7 @@
 /** The frame around the screens: top bar, places, what is said of the connection. */
 import { casa } from './casa.js';
-import { sorry } from './i18n.js';
 import { fill, h, icono, setText } from './dom.js';
-import { ago, t } from './i18n.js';
+import { ago, sorry, t } from './i18n.js';
 import { again, follow } from './rutas.js';
 
 const OLD_MS = 20_000; // what is shown may be old when nothing came for so long
@@ -41,6 +40,7 @@ function showConnection() {
   const { estado, visto } = casa.conexion;
   const viejo = estado !== 'vivo' && casa.may('ver');
   conexion.dataset.estado = estado;
+  conexion.hidden = !casa.may('ver');
   setText(conexion, viejo ? t(estado === 'sin' ? 'sin_conexion' : 'conectando') : '');
   banda.hidden = !(viejo && Date.now() - visto > OLD_MS);
   if (!banda.hidden) setText(banda, t('viejo', { hace: ago(new Date(visto)) }));

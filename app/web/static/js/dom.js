@@ -1,4 +1,5 @@
 /** Elements without a framework: `h` makes them, `icono` draws. */
+import { t } from './i18n.js';
 import { ICONOS } from './iconos.js';
 
 /** @typedef {Node | string | number | null | undefined | false | any[]} Hijo what may be inside an element */
@@ -78,7 +79,7 @@ export function loadStyle(nombre) {
 }
 
 /**
- * A dialog that asks; resolves with what `hacer` gave, or null when it was left.
+ * A dialog that asks; its last button leaves it (a phone has no Escape). Resolves with what `hacer` gave, or null when it was left.
  * @template T
  * @param {string} titulo @param {(cerrar: (valor: T) => void) => Hijo} contenido @returns {Promise<T | null>}
  */
@@ -88,7 +89,8 @@ export function ask(titulo, contenido) {
     let valor = null;
     const dialogo = h('dialog', { class: 'dialogo', 'aria-label': titulo, onclose: () => (dialogo.remove(), listo(valor)) });
     const cerrar = (/** @type {T} */ v) => ((valor = v), dialogo.close());
-    fill(dialogo, h('h2', null, titulo), contenido(cerrar));
+    const fuera = h('button', { type: 'button', class: 'boton plano redondo', 'aria-label': t('cerrar'), onclick: () => dialogo.close() }, icono('cerrar'));
+    fill(dialogo, h('h2', null, titulo), contenido(cerrar), fuera);
     document.body.append(dialogo);
     dialogo.showModal();
   });

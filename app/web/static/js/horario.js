@@ -1,5 +1,5 @@
 /** Schedules as the page edits them: windows of a week, in minutes of a day; sun times; the two shapes that are in use (docs/control-horarios.md). */
-import { date, t } from './i18n.js';
+import { date, list, t } from './i18n.js';
 
 /** @typedef {{dias: number[], inicio: string, fin: string, resto: Record<string, any>}} Franja days 0 (Monday) to 6; `resto` is what else it says, kept */
 /** @typedef {{dia: number, desde: number, hasta: number, franja: number, sigue: boolean}} Pieza of a row, minutes; `sigue`: it began the day before */
@@ -102,8 +102,17 @@ export function timeWords(hora) {
 
 /** A window in words. @param {Franja} f */
 export function words(f) {
-  const dias = f.dias.length === 7 ? t('horario.todos') : f.dias.join() === '0,1,2,3,4' ? t('horario.laborables') : f.dias.join() === '5,6' ? t('horario.finde') : f.dias.map((d) => dayName(d)).join(', ');
-  return t('horario.franja', { dias, inicio: timeWords(f.inicio), fin: timeWords(f.fin) });
+  return t('horario.franja', { dias: daysWords(f.dias), inicio: timeWords(f.inicio), fin: timeWords(f.fin) });
+}
+
+/** Days in words; three and more in a row, also over Sunday, are told by their ends. @param {number[]} dias in order */
+function daysWords(dias) {
+  if (dias.length === 7) return t('horario.todos');
+  if (dias.join() === '5,6') return t('horario.finde');
+  const primero = dias.find((d) => !dias.includes((d + 6) % 7)) ?? 0;
+  const seguidos = dias.every((_, i) => dias.includes((primero + i) % 7));
+  if (!seguidos || dias.length < 3) return list(dias.map((d) => dayName(d)));
+  return t('horario.rango', { de: dayName(primero), a: dayName((primero + dias.length - 1) % 7) });
 }
 
 /**

@@ -103,6 +103,11 @@ export function moment(fecha, ahora = Date.now()) {
   return `${cual ? t(String(cual[1])) : date(fecha, { day: 'numeric', month: 'short' })}, ${hora}`;
 }
 
+const enumera = new Intl.ListFormat(idioma);
+
+/** "lunes, jueves y sábado". @param {string[]} cosas */
+export const list = (cosas) => enumera.format(cosas);
+
 /** What went wrong, in the reader's language when we have it. @param {unknown} error @returns {string} */
 export function sorry(error) {
   const p = /** @type {{codigo?: string, message?: string, errores?: {mensaje: string}[]}} */ (error);

@@ -2,7 +2,7 @@
 import { has, num, t } from './i18n.js';
 
 /** @typedef {import('./casa.js').Dispositivo} Dispositivo */
-/** @typedef {{unidad: string, decimales: number, icono?: string}} Medida */
+/** @typedef {{unidad: string, decimales: number, icono?: string, muda?: boolean}} Medida `muda`: its unit does not say what it is */
 
 /** The parameters that we know, the most telling first. @type {Record<string, Medida>} */
 export const MEDIDAS = {
@@ -14,12 +14,12 @@ export const MEDIDAS = {
   luz_lux: { unidad: 'lx', decimales: 0, icono: 'sol' },
   db: { unidad: 'dB', decimales: 0, icono: 'ruido' },
   humedad: { unidad: '%', decimales: 0, icono: 'humedad' },
-  velocidad: { unidad: '', decimales: 0, icono: 'ventilador' },
+  velocidad: { unidad: '', decimales: 0, icono: 'ventilador', muda: true },
   energia_kwh: { unidad: 'kWh', decimales: 2, icono: 'enchufe' },
-  bateria: { unidad: '%', decimales: 0 },
-  posicion: { unidad: '%', decimales: 0, icono: 'persiana' },
+  bateria: { unidad: '%', decimales: 0, muda: true },
+  posicion: { unidad: '%', decimales: 0, icono: 'persiana', muda: true },
   stream_activo: { unidad: '', decimales: 0, icono: 'camara' },
-  alertas_movimiento: { unidad: '', decimales: 0 },
+  alertas_movimiento: { unidad: '', decimales: 0, muda: true },
 };
 const ORDEN = Object.keys(MEDIDAS);
 
@@ -44,6 +44,9 @@ export function valueText(p, v) {
   const { texto, unidad } = value(p, v);
   return unidad ? `${texto} ${unidad}` : texto;
 }
+
+/** Whether a value needs its name beside it to be understood. @param {string} p */
+export const isMute = (p) => MEDIDAS[p]?.muda ?? !(p in MEDIDAS);
 
 /** What a value deserves to be called, if it does: good, fair or poor air. @param {string} p @param {any} v @returns {string} */
 export function judgement(p, v) {

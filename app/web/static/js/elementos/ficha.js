@@ -2,7 +2,7 @@
 import { casa } from '../casa.js';
 import { h, icono, setAttr, setText, svg } from '../dom.js';
 import { ago, t, when } from '../i18n.js';
-import { iconOf, judgement, nameOf, parametersOf, power, switches, value, valueText } from '../medidas.js';
+import { iconOf, isMute, judgement, nameOf, parameterName, parametersOf, power, switches, value, valueText } from '../medidas.js';
 import { Interruptor } from './interruptor.js';
 
 /** @typedef {import('../casa.js').Dispositivo} Dispositivo */
@@ -40,8 +40,9 @@ export class Ficha extends HTMLElement {
       setAttr(this.valor, 'data-palabra', typeof d.parametros[primero] !== 'number');
       this.valor.replaceChildren(texto, ...(unidad ? [h('small', null, ` ${unidad}`)] : []));
     }
-    const juicio = primero === undefined ? '' : judgement(primero, d.parametros[primero]);
-    setText(this.resto, [juicio, ...otros.slice(0, 2).map((p) => valueText(p, d.parametros[p]))].filter(Boolean).join(' · '));
+    const juicio = primero === undefined ? '' : judgement(primero, d.parametros[primero]) || (isMute(primero) && parameterName(primero));
+    const demas = otros.slice(0, 2).map((p) => `${isMute(p) ? `${parameterName(p)} ` : ''}${valueText(p, d.parametros[p])}`);
+    setText(this.resto, [juicio, ...demas].filter(Boolean).join(' · '));
     this.mando.hidden = !conMando;
     if (conMando) this.mando.dispositivo = d;
     this.age();

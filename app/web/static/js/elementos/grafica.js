@@ -1,7 +1,7 @@
 /** `<iot-grafica>`: a device's numbers over time. Touch, mouse and keys; the same data as a table. Drawn by trazo.js. */
 import { get } from '../api.js';
 import { casa } from '../casa.js';
-import { fill, h, setText, svg } from '../dom.js';
+import { fill, h, setAttr, setText, svg } from '../dom.js';
 import { date, num, sorry, t } from '../i18n.js';
 import { MEDIDAS, parameterName, valueText } from '../medidas.js';
 import { DAY, area, band, extent, line, middle, points, runs, timeTicks, valueTicks } from './trazo.js';
@@ -97,6 +97,7 @@ export class Grafica extends HTMLElement {
     const otra = [...this.querySelectorAll('button')].find((b) => b.textContent === pulsado);
     if (pulsado) otra?.focus();
     this.draw();
+    setAttr(this.lienzos, 'aria-busy', true);
     clearTimeout(this.espera);
     this.espera = setTimeout(() => void this.load(), 120);
   }
@@ -124,6 +125,7 @@ export class Grafica extends HTMLElement {
     } catch (error) {
       if (mio === this.turno) setText(this.lectura, sorry(error));
     }
+    if (mio === this.turno) setAttr(this.lienzos, 'aria-busy', false);
   }
 
   /** What has the same unit shares an axis. */
@@ -198,6 +200,7 @@ export class Grafica extends HTMLElement {
     const dichos = this.series.map((s) => [s, exacto && s.puntos.includes(exacto) ? exacto : s.puntos[nearest(s.puntos.filter(known), ms, s.puntos)]]).filter(([, p]) => p);
     const p = /** @type {Punto | undefined} */ (dichos[0]?.[1]);
     for (const lienzo of this.lienzos.querySelectorAll('svg')) lienzo.querySelector('.cruz')?.setAttribute('d', p ? `M${this.x(middle(p)).toFixed(1)} ${TOP}V${HIGH - BOTTOM}` : '');
+    setAttr(this.lectura, 'data-lee', Boolean(p));
     setText(this.lectura, p ? `${span(p, this.ancho)} · ${dichos.map(([s, q]) => reading(/** @type {Serie} */ (s), /** @type {Punto} */ (q))).join(' · ')}` : t('grafica.toca'));
   }
 

@@ -1,5 +1,5 @@
 /** `<iot-semana>`: a week of 24 hours a row, to be painted with a finger, a mouse or keys. Tells `cambio` and `editar` (detail: which window). */
-import { fill, h, setText } from '../dom.js';
+import { fill, h, setAttr, setText } from '../dom.js';
 import { t } from '../i18n.js';
 import { DAYS, DAY_MIN, SNAP, clock, dayName, isPlain, lasts, minutes, pieces, words } from '../horario.js';
 
@@ -37,7 +37,9 @@ export class Semana extends HTMLElement {
       return h('div', { class: 'dia', role: 'group', 'aria-label': dayName(dia) }, h('span', { 'aria-hidden': 'true' }, dayName(dia, 'short')), pista,
         !this.fija && h('button', { class: 'solo-voz foco', onclick: () => this.add(dia, 8 * 60) }, t('horario.anadir_en', { dia: dayName(dia) })));
     }));
-    setText(this.globo, this.elegida >= 0 && this.franjas[this.elegida] ? words(this.franjas[this.elegida]) : t(this.fija ? 'horario.solo_mirar' : 'horario.pinta'));
+    const elegida = this.franjas[this.elegida];
+    setAttr(this.globo, 'data-lee', Boolean(elegida));
+    setText(this.globo, elegida ? words(elegida) : t(this.fija ? 'horario.solo_mirar' : 'horario.pinta'));
     if (foco) /** @type {HTMLElement | null} */ (this.filas.querySelector(`[data-pieza="${foco}"]`))?.focus();
   }
 

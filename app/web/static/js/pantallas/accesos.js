@@ -37,8 +37,8 @@ function session(s, load) {
 
 /** @param {any} k @param {() => Promise<void>} load */
 function token(k, load) {
-  const dice = [t(`ambito.${k.ambito}`), k.usuario, k.usado_en ? t('accesos.usado', { hace: ago(k.usado_en) }) : t('accesos.sin_usar'), k.expira_en && t('accesos.hasta', { cuando: moment(k.expira_en) })];
-  return row(`${k.nombre} · ${k.inicio}…`, dice.filter(Boolean).join(' · '), t('accesos.revocar'), `tokens/${k.id}`, load);
+  const dice = [`${k.inicio}…`, t(`ambito.${k.ambito}`), k.usuario, k.usado_en ? t('accesos.usado', { hace: ago(k.usado_en) }) : t('accesos.sin_usar'), k.expira_en && t('accesos.hasta', { cuando: moment(k.expira_en) })];
+  return row(k.nombre, dice.filter(Boolean).join(' · '), t('accesos.revocar'), `tokens/${k.id}`, load);
 }
 
 /** @param {string} titulo @param {string} dice @param {string} quitar @param {string} ruta @param {() => Promise<void>} load */

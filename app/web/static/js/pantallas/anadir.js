@@ -44,7 +44,7 @@ class Alta {
     const vuelta = /** @type {HTMLAnchorElement} */ (this.donde.querySelector('.vuelta'));
     vuelta.href = '#/';
     vuelta.lastChild?.replaceWith(t('casa'));
-    this.donde.querySelector('.mas')?.classList.add('anadir');
+    this.donde.querySelector('.mas')?.classList.add('anadir', 'columnas');
     scrollTo(0, 0);
   }
 

@@ -9,7 +9,7 @@ import { ago, t, when } from '../i18n.js';
 export async function show(donde) {
   let pagina = 1;
   const lista = h('ul', { class: 'lista' });
-  const todos = h('button', { class: 'boton plano', onclick: () => void attempt(post('avisos/vistos').then(load)) }, t('avisos.todos'));
+  const todos = h('button', { class: 'pastilla', onclick: () => void attempt(post('avisos/vistos').then(load)) }, t('avisos.todos'));
   const mas = h('button', { class: 'boton plano', onclick: () => ((pagina += 1), void attempt(load())) }, t('avisos.antes'));
   async function load() {
     const paginas = await Promise.all(Array.from({ length: pagina }, (_, i) => get(`avisos?per_page=50&page=${i + 1}`)));
@@ -25,14 +25,20 @@ export async function show(donde) {
   return casa.on('aviso', () => void load().catch(() => {}));
 }
 
+/** What it says, without the code that nobody calls the device by; it leads to the device. @param {any} a */
+function told(a) {
+  const serie = casa.dispositivos.get(a.dispositivo_id)?.serial_number;
+  const texto = serie ? a.texto.replace(` (${serie})`, '') : a.texto;
+  return serie ? h('a', { lang: 'es', href: `#/dispositivo/${a.dispositivo_id}` }, texto) : h('span', { lang: 'es' }, texto);
+}
+
 /** @param {any} a @param {() => Promise<void>} load */
 function row(a, load) {
   const hacer = (/** @type {string} */ que) => () => void attempt(post(`avisos/${a.id}/${que}`).then(load));
   const puede = casa.may('controlar');
   return h('li', { class: 'tarjeta fila', 'data-estado': a.estado, 'data-gravedad': a.gravedad }, icono(a.gravedad === 'info' ? 'campana' : 'aviso'),
-    h('div', { class: 'crece' }, h('p', null, a.estado === 'nuevo' && h('strong', null, `${t('avisos.nuevo')} `), h('span', { lang: 'es' }, a.texto)),
+    h('div', { class: 'crece' }, h('p', null, a.estado === 'nuevo' && h('strong', null, `${t('avisos.nuevo')} `), told(a)),
       h('small', { title: when(a.actualizado_en) }, [t(`gravedad.${a.gravedad}`), ago(a.actualizado_en), a.veces > 1 && t('avisos.veces', { n: a.veces }), a.estado === 'resuelto' && t('avisos.resuelto')].filter(Boolean).join(' · '))),
-    h('div', { class: 'fila' }, a.dispositivo_id && h('a', { class: 'boton plano', href: `#/dispositivo/${a.dispositivo_id}` }, t('avisos.ver')),
-      puede && a.estado === 'nuevo' && h('button', { class: 'boton plano', onclick: hacer('visto') }, t('avisos.visto')),
-      puede && a.estado !== 'resuelto' && h('button', { class: 'boton plano', onclick: hacer('resuelto') }, t('avisos.resolver'))));
+    h('div', { class: 'fila' }, puede && a.estado === 'nuevo' && h('button', { class: 'pastilla', onclick: hacer('visto') }, t('avisos.visto')),
+      puede && a.estado !== 'resuelto' && h('button', { class: 'pastilla', onclick: hacer('resuelto') }, t('avisos.resolver'))));
 }

@@ -39,15 +39,17 @@ class Vista {
     this.cambiados = new Set();
     this.salas = h('div', { class: 'salas', 'aria-busy': 'true' });
     this.escenas = h('div', { class: 'escenas', role: 'group', 'aria-label': t('escenas') });
-    this.nuevos = h('a', { class: 'nuevos', href: '#/anadir', hidden: true });
+    this.sueltos = h('span');
+    this.nuevos = h('a', { class: 'nuevos', href: '#/anadir', hidden: true }, this.sueltos, icono('adelante'));
     this.resumen = h('p', { class: 'resumen' });
     this.busca = h('input', { type: 'search', placeholder: t('buscar'), 'aria-label': t('buscar'), oninput: () => this.draw() });
     this.botones = FILTROS.map((f) => h('button', { class: 'pastilla', 'aria-pressed': String(f === this.filtro), onclick: () => this.choose(f) }, t(`filtro.${f[0]}`)));
+    this.filtros = h('div', { class: 'filtros', role: 'search' }, h('label', { class: 'busca' }, icono('lupa'), this.busca), this.botones);
     this.anadir = h('a', { class: 'boton redondo', href: '#/anadir', hidden: true, 'aria-label': t('anadir_dispositivo') }, icono('anadir'));
     fill(donde,
       h('div', { class: 'titulo' }, h('h1', null, t('casa')), this.resumen, this.anadir),
       this.nuevos, this.escenas,
-      h('div', { class: 'filtros', role: 'search' }, h('label', { class: 'busca' }, icono('lupa'), this.busca), this.botones),
+      this.filtros,
       this.salas);
     this.quitar = [
       casa.on('lista', () => this.draw()),
@@ -115,7 +117,7 @@ class Vista {
     this.anadir.hidden = !casa.may('gestionar');
     const sueltos = [...casa.dispositivos.values()].filter((d) => !d.reclamado).length;
     this.nuevos.hidden = !sueltos || !casa.may('gestionar');
-    setText(this.nuevos, t('hay_nuevos', { n: sueltos }));
+    setText(this.sueltos, t('hay_nuevos', { n: sueltos }));
     if (this.isNew('escenas', [casa.escenas, casa.may('controlar')])) fill(this.escenas, casa.escenas.map((e) => h('button', { class: 'pastilla', onclick: () => this.apply(e), '.disabled': !casa.may('controlar') }, icono('escena'), e.nombre)));
     this.sum();
     if (!this.conChispas && salas.length) {
@@ -144,7 +146,8 @@ class Vista {
     const ds = [...casa.dispositivos.values()].filter((d) => d.reclamado);
     const encendidos = ds.filter(FILTROS[1][1]).length;
     const fuera = ds.filter((d) => d.conectividad?.estado === 'fuera').length;
-    setText(this.resumen, [t('n_encendidos', { n: encendidos }), fuera ? t('n_fuera', { n: fuera }) : ''].filter(Boolean).join(' · '));
+    this.filtros.hidden = !ds.length;
+    setText(this.resumen, !ds.length ? '' : [t('n_encendidos', { n: encendidos }), fuera ? t('n_fuera', { n: fuera }) : ''].filter(Boolean).join(' · '));
   }
 
   /** @param {Dispositivo} d */

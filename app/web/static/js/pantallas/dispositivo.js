@@ -8,7 +8,7 @@ import { Grafica } from '../elementos/grafica.js';
 import { Interruptor } from '../elementos/interruptor.js';
 import { Tira } from '../elementos/tira.js';
 import { confirm, form } from '../formulario.js';
-import { ago, moment, sorry, t } from '../i18n.js';
+import { ago, date, moment, sorry, t, when } from '../i18n.js';
 import { iconOf, judgement, nameOf, parameterName, parametersOf, power, switches, value, valueText } from '../medidas.js';
 import { closeSheet } from '../rutas.js';
 
@@ -39,7 +39,7 @@ class Vista {
       h('div', { class: 'cabecera' }, this.marca, h('div', { class: 'crece' }, this.titulo, this.lugar), h('button', { class: 'boton plano redondo', 'aria-label': t('cerrar'), onclick: closeSheet }, icono('cerrar'))),
       h('section', { class: 'tarjeta mando' }, h('div', { class: 'fila' }, h('div', { class: 'crece' }, this.dice, this.ayuda), switches(d) && this.mando), this.valores, this.vida),
       this.charts(d),
-      this.section('porque', () => this.why(), true), this.section('ordenes', (hueco) => this.orders(hueco)), this.section('registro', (hueco) => this.logs(hueco)),
+      switches(d) && this.section('porque', () => this.why(), true), this.section('ordenes', (hueco) => this.orders(hueco)), this.section('registro', (hueco) => this.logs(hueco)),
       this.section('ajustes', (hueco) => this.settings(hueco))));
     this.draw(d);
     this.quitar = [
@@ -99,7 +99,7 @@ class Vista {
   async orders(hueco) {
     const { data } = await get(`dispositivos/${this.id}/ordenes?per_page=10`);
     fill(hueco, data.length ? h('ul', { class: 'lista corta' }, data.map((/** @type {any} */ o) => h('li', null,
-      h('time', { datetime: o.creada_en }, moment(o.creada_en)), h('p', null, Object.entries(o.cambios).map(([k, v]) => changeWords(k, v)).join(', '), ' · ', h('span', { class: { aplicada: 'bien', rechazada: 'mal', expirada: 'mal' }[/** @type {string} */ (o.estado)] ?? '' }, t(`orden.${o.estado}`)), o.motivo && h('small', null, ` (${o.motivo})`),
+      h('time', { datetime: o.creada_en }, moment(o.creada_en)), h('p', null, [...new Set(Object.entries(o.cambios).reverse().map(([k, v]) => changeWords(k, v)))].filter(Boolean).join(', '), ' · ', h('span', { class: { aplicada: 'bien', rechazada: 'mal', expirada: 'mal' }[/** @type {string} */ (o.estado)] ?? '' }, t(`orden.${o.estado}`)), o.motivo && h('small', null, ` (${o.motivo})`),
         h('br'), h('small', null, cause(o.causa)))))) : h('p', { class: 'suave' }, t('dispositivo.sin_ordenes')));
   }
 
@@ -111,7 +111,7 @@ class Vista {
     const estado = h('select', { 'aria-label': t('dispositivo.filtro'), onchange: () => ((cursor = ''), lista.replaceChildren(), void attempt(load())) }, ['', 'activo', 'inactivo'].map((v) => h('option', { value: v }, t(`estado.${v || 'todo'}`))));
     const load = async () => {
       const dicho = await get(`dispositivos/${this.id}/logs?per_page=30&cursor=${encodeURIComponent(cursor)}${estado.value ? `&estado=${estado.value}` : ''}`);
-      lista.append(...dicho.data.map(logRow));
+      lista.append(...dicho.data.map((/** @type {any} */ fila) => logRow(fila, casa.dispositivos.get(this.id)?.tipo === 'sensor')));
       cursor = dicho.cursor ?? '';
       mas.hidden = !cursor;
     };
@@ -190,15 +190,18 @@ function advice(d) {
 /** @param {string} k @param {any} v */
 function changeWords(k, v) {
   if (k === 'encendido') return t(v ? 'dispositivo.encender' : 'dispositivo.apagar');
-  if (k === 'horarios') return t('dispositivo.cambio_horario');
+  if (k === 'anulacion') return v?.hasta ? t('dispositivo.aparte', { cuando: when(v.hasta) }) : '';
+  if (['horarios', 'excepciones', 'festivos', 'saltar'].includes(k)) return t('dispositivo.cambio_horario');
   return `${k === 'modo' ? t('dispositivo.modo') : k === 'intervalo_envio' ? t('dispositivo.intervalo') : parameterName(k)}: ${typeof v === 'object' ? JSON.stringify(v) : v}`;
 }
 
 /** Who or what wanted it. @param {any} c */
 const cause = (c) => [t(`causa.${c.tipo}`), c.nombre ?? c.quien].filter(Boolean).join(' · ');
 
-/** @param {any} fila */
-function logRow(fila) {
+/** @param {any} fila @param {boolean} sensor whose being on says nothing, while its values do */
+function logRow(fila, sensor) {
   const valores = Object.entries(fila.parametros ?? {}).map(([p, v]) => `${parameterName(p)} ${valueText(p, v)}`).join(' · ');
-  return h('li', null, h('time', { datetime: fila.timestamp }, moment(fila.timestamp)), h('p', null, t(`estado.${fila.estado ?? 'desconocido'}`), valores && h('small', null, ` · ${valores}`)));
+  const segundos = date(fila.timestamp, { second: '2-digit' }).padStart(2, '0');
+  const calla = sensor && fila.estado === 'activo' && valores;
+  return h('li', null, h('time', { datetime: fila.timestamp }, `${moment(fila.timestamp)}:${segundos}`), h('p', null, !calla && t(`estado.${fila.estado ?? 'desconocido'}`), valores && h('small', null, calla ? valores : ` · ${valores}`)));
 }

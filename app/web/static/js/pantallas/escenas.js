@@ -4,7 +4,7 @@ import { casa } from '../casa.js';
 import { attempt } from '../decir.js';
 import { ask, fill, h, icono } from '../dom.js';
 import { confirm, form, page } from '../formulario.js';
-import { t } from '../i18n.js';
+import { list, t } from '../i18n.js';
 import { nameOf, switches } from '../medidas.js';
 
 /** @typedef {import('../casa.js').Escena} Escena */
@@ -20,8 +20,10 @@ export function show(donde) {
 
 /** @param {Escena} e */
 function row(e) {
-  const dice = e.acciones.map((a) => `${nameOf(casa.dispositivos.get(a.dispositivo_id) ?? /** @type {any} */ ({ serial_number: '…' }))}: ${words(a.configuracion)}`).join(' · ');
-  return h('li', { class: 'tarjeta fila' }, h('p', { class: 'crece' }, h('strong', null, e.nombre), h('br'), h('small', null, dice)), casa.may('gestionar') && [
+  /** @type {Record<string, string[]>} */
+  const hechos = {};
+  for (const a of e.acciones) (hechos[words(a.configuracion)] ??= []).push(nameOf(casa.dispositivos.get(a.dispositivo_id) ?? /** @type {any} */ ({ serial_number: '…' })));
+  return h('li', { class: 'tarjeta fila' }, h('p', { class: 'crece' }, h('strong', null, e.nombre), Object.entries(hechos).map(([que, cosas]) => [h('br'), h('small', null, `${que}: ${list(cosas)}`)])), casa.may('gestionar') && [
     h('button', { class: 'boton plano redondo', 'aria-label': t('escenas.cambiar', e), onclick: () => edit(e) }, icono('lapiz')),
     h('button', { class: 'boton plano redondo', 'aria-label': t('escenas.borrar', e), onclick: () => remove(e) }, icono('borrar'))]);
 }

@@ -129,7 +129,7 @@ class Editor {
       { nombre: 'nombre', etiqueta: t('nombre'), mas: { maxlength: 80 } },
       { nombre: 'desde', etiqueta: t('horario.desde'), tipo: 'date', mas: { required: true } }, { nombre: 'hasta', etiqueta: t('horario.hasta'), tipo: 'date' },
       { nombre: 'encendido', etiqueta: t('horario.todo_el_dia'), valor: 'false', opciones: [['false', t('apagado')], ['true', t('encendido')]] },
-      { nombre: 'cada_ano', etiqueta: t('horario.cada_ano'), valor: '', opciones: [['', t('no')], ['si', t('si')]] },
+      { nombre: 'cada_ano', etiqueta: t('horario.repite'), valor: '', opciones: [['', t('no')], ['si', t('si')]] },
     ], t('anadir'), async (x) => {
       this.excepciones.push({ ...(x.nombre && { nombre: x.nombre }), desde: x.desde, hasta: x.hasta || x.desde, encendido: x.encendido === 'true', ...(x.cada_ano && { cada_ano: true }) });
       this.touch();
@@ -182,7 +182,6 @@ class Editor {
       this.read(hecho);
       casa.take(hecho);
       this.draw();
-      fill(this.avisos, (hecho.avisos ?? []).map((/** @type {any} */ a) => h('li', { lang: 'es' }, a.mensaje)));
       say(t('guardado'));
       await this.preview();
     } catch (error) {
@@ -195,9 +194,10 @@ class Editor {
   async preview() {
     const p = await get(`dispositivos/${this.id}/horario/previa`);
     const manda = this.base?.modo === 'horario';
+    this.warn(p.avisos);
     const propias = p.gobierna === 'backend' && manda && this.puede;
     fill(this.previa, h('h2', null, t('horario.previa')), p.gobierna === 'dispositivo' && h('p', { class: 'suave' }, t('horario.gobierna_dispositivo')),
-      !manda ? h('p', { class: 'suave' }, t('horario.no_manda')) : p.transiciones.length ? h('ol', { class: 'lista corta' }, p.transiciones.slice(0, 5).map((/** @type {any} */ x) => h('li', null, h('time', { datetime: x.instante }, moment(x.instante)), h('p', null, t(x.encendido ? 'horario.se_enciende' : 'horario.se_apaga'), h('small', null, ` · ${t(`horario.capa_${x.capa}`)}`))))) : h('p', { class: 'suave' }, t('horario.nada_viene')));
+      !manda ? h('p', { class: 'suave' }, t('horario.no_manda')) : p.transiciones.length ? h('ol', { class: 'lista corta' }, p.transiciones.slice(0, 5).map((/** @type {any} */ x) => h('li', null, h('time', { datetime: x.instante }, moment(x.instante)), h('p', null, t(x.encendido ? 'horario.se_enciende' : 'horario.se_apaga'), x.capa !== 'semana' && h('small', null, ` · ${t(`horario.capa_${x.capa}`)}`))))) : h('p', { class: 'suave' }, t('horario.nada_viene')));
     const d = await get(`dispositivos/${this.id}`);
     casa.take(d);
     const c = d.configuracion;
@@ -209,6 +209,13 @@ class Editor {
         : [true, false].map((v) => h('button', { class: 'boton plano', onclick: () => this.stepAside(v, hacer) }, t(v ? 'horario.encender_rato' : 'horario.apagar_rato'))),
       h('button', { class: 'boton plano', onclick: () => hacer(post(`dispositivos/${this.id}/horario/saltar`)) }, t('horario.saltar')),
       (c.saltar ?? []).length > 0 && h('button', { class: 'boton plano', onclick: () => hacer(request('DELETE', `dispositivos/${this.id}/horario/saltar`)) }, t('horario.no_saltar'))));
+  }
+
+  /** What the linter says of what is saved. @param {{codigo: string, mensaje: string}[]} avisos */
+  warn(avisos) {
+    const sinLugar = avisos.some((a) => a.codigo === 'sin_coordenadas');
+    fill(this.avisos, sinLugar && h('li', null, t('horario.sin_lugar'), ' ', h('a', { href: '#/mas/casa' }, t('horario.poner_lugar'))),
+      avisos.filter((a) => !['sin_coordenadas', 'modo_manual'].includes(a.codigo)).map((a) => h('li', { lang: 'es' }, a.mensaje)));
   }
 
   /** @param {boolean} encendido @param {(pedido: Promise<any>) => void} hacer */

@@ -29,7 +29,14 @@ function row(d, dichos) {
   const sigue = d.configuracion.modo === 'horario';
   const dicho = dichos.get(d.id) ?? h('small');
   dichos.set(d.id, dicho);
-  return h('li', null, h('a', { class: 'tarjeta fila', href: `#/horario/${d.id}` }, icono(iconOf(d)), h('div', { class: 'crece' }, h('strong', null, nameOf(d)), h('p', { class: 'suave' }, sigue ? [...franjas.slice(0, SHOWN).map(words), franjas.length > SHOWN && t('horario.y_mas', { n: franjas.length - SHOWN })].filter(Boolean).join(' · ') : t('horario.a_mano')), sigue && dicho), icono('adelante')));
+  return h('li', null, h('a', { class: 'tarjeta fila', href: `#/horario/${d.id}` }, icono(iconOf(d)), h('div', { class: 'crece' }, h('strong', null, nameOf(d)), lines(sigue, franjas).map((dice) => h('p', { class: 'suave' }, dice)), sigue && dicho), icono('adelante')));
+}
+
+/** The first windows, each in words. @param {boolean} sigue @param {import('../horario.js').Franja[]} franjas */
+function lines(sigue, franjas) {
+  if (!sigue) return [t('horario.a_mano')];
+  const resto = franjas.length - SHOWN;
+  return [...franjas.slice(0, SHOWN).map(words), ...(resto > 0 ? [t('horario.y_mas', { n: resto })] : [])];
 }
 
 /** @param {number} id @param {Map<number, HTMLElement>} dichos */
@@ -37,5 +44,5 @@ async function next(id, dichos) {
   const p = await get(`dispositivos/${id}/horario/previa`).catch(() => null);
   const x = p?.transiciones[0];
   const dicho = dichos.get(id);
-  if (dicho && p) dicho.textContent = x ? t(x.encendido ? 'horario.se_encendera' : 'horario.se_apagara', { cuando: moment(x.instante) }) : t('horario.nada_viene');
+  if (dicho && p) dicho.textContent = x ? t(x.encendido ? 'horario.se_encendera' : 'horario.se_apagara', { cuando: moment(x.instante) }) : t(p.avisos.some((/** @type {any} */ a) => a.codigo === 'sin_coordenadas') ? 'horario.sin_lugar' : 'horario.nada_viene');
 }

@@ -17,7 +17,7 @@ const GRUPOS = [
 /** @param {HTMLElement} donde */
 export function show(donde) {
   const limitado = Boolean(casa.yo.usuario?.alcance);
-  fill(donde, h('div', { class: 'mas' }, h('h1', null, t('mas')), who(),
+  fill(donde, h('div', { class: 'mas columnas' }, h('h1', null, t('mas')), who(),
     GRUPOS.map(([grupo, enlaces]) => [grupo, enlaces.filter(([ruta, , permiso]) => casa.may(permiso) && !(limitado && ruta === 'salud'))])
       .filter(([, enlaces]) => enlaces.length)
       .map(([grupo, enlaces]) => group(/** @type {string} */ (grupo), /** @type {[string, string, Permiso][]} */ (enlaces))),

@@ -1,9 +1,11 @@
 /** Who did what, the newest first. */
 import { get } from '../api.js';
+import { casa } from '../casa.js';
 import { attempt } from '../decir.js';
 import { h } from '../dom.js';
 import { page } from '../formulario.js';
 import { has, moment, t } from '../i18n.js';
+import { nameOf } from '../medidas.js';
 
 /** @param {HTMLElement} donde */
 export async function show(donde) {
@@ -22,7 +24,8 @@ export async function show(donde) {
 /** @param {any} a */
 function row(a) {
   const que = has(`accion.${a.accion}`) ? t(`accion.${a.accion}`) : a.accion.replaceAll('_', ' ');
+  const quien = [...casa.dispositivos.values()].find((d) => d.serial_number === a.objeto);
   const mal = a.resultado !== 'hecho';
-  return h('li', null, h('time', { datetime: a.instante }, moment(a.instante)), h('p', null, h('strong', null, que), a.objeto && ` ${a.objeto}`, mal && h('span', { class: 'mal' }, ` · ${t(`registro.${a.resultado}`)}`), h('br'),
-    h('small', null, [a.quien, a.desde].filter(Boolean).join(' · '))));
+  return h('li', null, h('time', { datetime: a.instante }, moment(a.instante)), h('p', null, h('strong', null, que), a.objeto && ` ${quien ? nameOf(quien) : a.objeto}`, mal && h('span', { class: 'mal' }, ` · ${t(`registro.${a.resultado}`)}`), h('br'),
+    h('small', null, [a.quien, a.desde, quien && a.objeto].filter(Boolean).join(' · '))));
 }

@@ -2,7 +2,7 @@
 import { get } from '../api.js';
 import { h, icono } from '../dom.js';
 import { page } from '../formulario.js';
-import { has, t } from '../i18n.js';
+import { has, moment, t } from '../i18n.js';
 
 const PARTES = ['base_de_datos', 'mqtt', 'ingesta', 'conectividad', 'horarios', 'reglas', 'historial', 'respaldos', 'flujos', 'http', 'disco'];
 /** @type {Record<string, string>} */
@@ -14,7 +14,7 @@ export async function show(donde) {
   const partes = Object.entries(s).filter(([, v]) => v && typeof v === 'object' && 'detalle' in v).sort(([a], [b]) => order(a) - order(b));
   page(donde, t('mas.salud'),
     h('p', { class: `tarjeta fila grande ${look(s.estado)}` }, icono(DIBUJO[s.estado] ?? 'aviso'), h('span', null, t(`salud.${s.estado}`))),
-    h('ul', { class: 'lista' }, partes.map(([nombre, v]) => part(nombre, v))),
+    h('ul', { class: 'lista menu tarjeta' }, partes.map(([nombre, v]) => part(nombre, v))),
     weak(s));
 }
 
@@ -27,9 +27,8 @@ const look = (estado) => ({ bien: 'bien', degradado: 'avisa' })[estado] ?? 'mal'
 function part(nombre, v) {
   const { estado, detalle, ...resto } = v;
   const numeros = Object.entries(resto).filter(([k]) => k !== 'debilidades');
-  return h('li', { class: 'tarjeta' }, h('div', { class: 'fila' }, h('span', { class: look(estado) }, icono(DIBUJO[estado] ?? 'aviso'), h('span', { class: 'solo-voz' }, t(`salud.es_${estado}`))),
-    h('p', { class: 'crece' }, h('strong', null, has(`salud.p.${nombre}`) ? t(`salud.p.${nombre}`) : nombre), h('br'), h('small', { lang: 'es' }, detalle))),
-  h('details', null, h('summary', null, t('detalles')), h('dl', { class: 'numeros' }, numeros.map(([k, x]) => [h('dt', null, k), h('dd', null, typeof x === 'object' ? JSON.stringify(x) : String(x))]))));
+  return h('li', null, h('details', null, h('summary', null, h('span', { class: look(estado) }, icono(DIBUJO[estado] ?? 'aviso'), h('span', { class: 'solo-voz' }, t(`salud.es_${estado}`))),
+    h('span', null, h('strong', null, has(`salud.p.${nombre}`) ? t(`salud.p.${nombre}`) : nombre), h('small', { lang: 'es' }, detalle.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (/** @type {string} */ x) => moment(x)))), icono('adelante')), h('dl', { class: 'numeros' }, numeros.map(([k, x]) => [h('dt', null, k), h('dd', null, typeof x === 'object' ? JSON.stringify(x) : String(x))]))));
 }
 
 /** What this house's way of being set up leaves unprotected. @param {any} s */

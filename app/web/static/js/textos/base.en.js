@@ -16,7 +16,7 @@ export default {
   casa_vacia: 'Nothing here yet', casa_vacia_que: 'Add your first device, or start the program with --demo to see an example house.',
   encendido: 'On', apagado: 'Off', encendiendo: 'Turning on…', apagando: 'Turning off…',
   pedido_sin_senal: 'Asked, no answer yet', no_lo_hizo: 'It did not do it', no_contesto: 'It did not answer',
-  sin_senal_desde: 'No signal since {cuando}', callado: 'Quiet, {hace}', nunca_visto: 'Has not said anything yet', al_dia: 'Up to date',
+  sin_senal_desde: 'No signal since {cuando}', callado: 'Last heard {hace}', nunca_visto: 'Has not said anything yet', al_dia: 'Up to date',
   aire_bueno: 'Good air', aire_regular: 'Fair air', aire_malo: 'Poor air',
   'medida.temperatura': 'Temperature', 'medida.humedad': 'Humidity', 'medida.co2_ppm': 'CO₂', 'medida.consumo_w': 'Power', 'medida.luz_lux': 'Light',
   'medida.db': 'Noise', 'medida.movimiento': 'Motion', 'medida.humo_detectado': 'Smoke', 'medida.velocidad': 'Speed',

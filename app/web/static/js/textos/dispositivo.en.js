@@ -5,7 +5,7 @@ export default {
   'dispositivo.manual': 'By hand', 'dispositivo.horario': 'By schedule', 'dispositivo.intervalo': 'Seconds between reports', 'dispositivo.ver_horario': 'See its schedule',
   'dispositivo.liberar': 'Release', 'dispositivo.liberar_que': 'It has no owner any more and leaves the house. Its history stays.', 'dispositivo.borrar': 'Delete', 'dispositivo.borrar_que': 'It goes with all its history, and that can’t be undone. If it speaks again, it appears as new.',
   'dispositivo.espera': 'It has been asked for. It is done when the device itself says so.', 'dispositivo.rechazada': 'It says that it can’t, or is still as it was. You can ask again.', 'dispositivo.expirada': 'It did not answer in time and is not asked any more. Has it power and Wi-Fi?', 'dispositivo.fuera': 'What you see is the last thing it said. Has it power and Wi-Fi?',
-  'dispositivo.encender': 'Turn on', 'dispositivo.apagar': 'Turn off', 'dispositivo.cambio_horario': 'Another schedule',
+  'dispositivo.encender': 'Turn on', 'dispositivo.apagar': 'Turn off', 'dispositivo.cambio_horario': 'Another schedule', 'dispositivo.aparte': 'whatever the schedule says, until {cuando}',
   'estado.todo': 'All', 'estado.activo': 'On', 'estado.inactivo': 'Off', 'estado.desconocido': 'Not known',
   'orden.pendiente': 'to be sent', 'orden.enviada': 'sent', 'orden.aplicada': 'done', 'orden.rechazada': 'it did not do it', 'orden.expirada': 'no answer', 'orden.sustituida': 'something else was asked for',
   'causa.http': 'A person or a program', 'causa.dispositivo': 'The device itself', 'causa.horario': 'The schedule', 'causa.regla': 'A rule', 'causa.escena': 'A scene', 'causa.sistema': 'The program', 'causa.orden': 'An order ended', 'causa.conectividad': 'It was not heard any more',

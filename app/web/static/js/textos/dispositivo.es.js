@@ -5,7 +5,7 @@ export default {
   'dispositivo.manual': 'A mano', 'dispositivo.horario': 'Por horario', 'dispositivo.intervalo': 'Segundos entre informes', 'dispositivo.ver_horario': 'Ver su horario',
   'dispositivo.liberar': 'Liberar', 'dispositivo.liberar_que': 'Deja de tener dueño y sale de la casa. Su historial se queda.', 'dispositivo.borrar': 'Borrar', 'dispositivo.borrar_que': 'Se va con todo su historial, y no se puede deshacer. Si vuelve a hablar, aparecerá como nuevo.',
   'dispositivo.espera': 'Está pedido. Cuando el propio dispositivo lo diga, quedará hecho.', 'dispositivo.rechazada': 'Dice que no puede, o sigue como estaba. Se le puede pedir otra vez.', 'dispositivo.expirada': 'No contestó a tiempo y ya no se le pide. ¿Tiene corriente y wifi?', 'dispositivo.fuera': 'Lo que se ve es lo último que dijo. ¿Tiene corriente y wifi?',
-  'dispositivo.encender': 'Encender', 'dispositivo.apagar': 'Apagar', 'dispositivo.cambio_horario': 'Otro horario',
+  'dispositivo.encender': 'Encender', 'dispositivo.apagar': 'Apagar', 'dispositivo.cambio_horario': 'Otro horario', 'dispositivo.aparte': 'sin hacer caso al horario hasta {cuando}',
   'estado.todo': 'Todo', 'estado.activo': 'Encendido', 'estado.inactivo': 'Apagado', 'estado.desconocido': 'No se sabe',
   'orden.pendiente': 'por enviar', 'orden.enviada': 'enviada', 'orden.aplicada': 'hecha', 'orden.rechazada': 'no la hizo', 'orden.expirada': 'sin respuesta', 'orden.sustituida': 'se pidió otra cosa',
   'causa.http': 'Una persona o un programa', 'causa.dispositivo': 'El propio dispositivo', 'causa.horario': 'El horario', 'causa.regla': 'Una regla', 'causa.escena': 'Una escena', 'causa.sistema': 'El programa', 'causa.orden': 'Acabó una orden', 'causa.conectividad': 'Dejó de oírse',
