@@ -43,8 +43,9 @@ class Function(NamedTuple):
 
 
 def page_files() -> list[Path]:
-    """Everything that belongs to the page, whichever screen and language needs it."""
-    found = [path for path in sorted(WEB.rglob("*")) if path.is_file() and path.suffix != ".d.ts"]
+    """Everything that belongs to the page, whichever screen and language needs it; the pictures for a home screen are
+    asked for by the telephone that puts it there, not by the page."""
+    found = [path for path in sorted(WEB.rglob("*")) if path.is_file() and path.suffix not in (".ts", ".png")]
     return [path for path in found if path.name not in OTHER_PAGES and "__pycache__" not in path.parts]
 
 

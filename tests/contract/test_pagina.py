@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,18 @@ def test_scripts_and_styles_are_told_as_what_they_are(client):
     for name, kind in (("js/app.js", "text/javascript"), ("css/base.css", "text/css"), ("icono.svg", "image/svg+xml")):
         assert get(client, f"/static/{name}").content_type.startswith(kind)
     assert get(client, "/static/manifest.webmanifest").content_type.startswith("application/manifest+json")
+
+
+def test_home_screens_get_a_picture_that_they_can_draw(client):
+    """iOS takes PNG only, Android wants one that it may cut; each has the size that is told (the IHDR of PNG)."""
+    told = {
+        icon["src"]: icon["sizes"] for icon in get(client, "/static/manifest.webmanifest").get_json(force=True)["icons"]
+    }
+    assert 'rel="apple-touch-icon" href="static/icono-180.png"' in get(client, "/").get_data(as_text=True)
+    for name, size in ((name, size) for name, size in {**told, "icono-180.png": "180x180"}.items() if size != "any"):
+        found = get(client, f"/static/{name}").data
+        assert found[:8] == b"\x89PNG\r\n\x1a\n"
+        assert "{}x{}".format(*struct.unpack(">II", found[16:24])) == size
 
 
 def test_what_is_told_to_the_browser_at_once_is_what_the_house_imports():
