@@ -5,8 +5,6 @@ iOS takes no SVG for its home screen, and Android wants one that it may cut to a
 its middle 80 % untouched (maskable, W3C Web Application Manifest).
 """
 
-
-
 from __future__ import annotations
 
 import shutil

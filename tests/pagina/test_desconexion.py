@@ -56,6 +56,21 @@ def test_the_house_goes_away_and_comes_back(casa_propia, ventanas_propias, talla
     assert page.evaluate("window.misma")
 
 
+def test_a_screen_that_could_not_be_loaded_is_there_on_the_next_try(casa_propia, ventanas_propias):
+    """Over plain http nothing is kept ahead: a screen that was never seen can't be shown, which is said in words."""
+    casa, ventanas = casa_propia, ventanas_propias
+    ventanas.permitir(*CAIDA, "503")
+    page = ventanas.abrir("#/", service_workers="block")
+    viva(page)
+    casa.backend.stop()
+    page.get_by_role("link", name="Horarios").click()
+    expect(page.get_by_role("alert")).to_contain_text("No hay conexión con la casa")
+    expect(page.get_by_role("alert")).not_to_contain_text("module")
+    casa.backend.start()
+    page.get_by_role("button", name="Probar otra vez").click()
+    expect(page.get_by_role("heading", level=1, name="Horarios")).to_be_visible()
+
+
 def test_what_was_asked_while_away_is_not_done_later(casa_propia, ventanas_propias):
     """A press that failed is forgotten: nothing switches by itself when the house comes back."""
     casa, ventanas = casa_propia, ventanas_propias

@@ -108,9 +108,13 @@ const enumera = new Intl.ListFormat(idioma);
 /** "lunes, jueves y sábado". @param {string[]} cosas */
 export const list = (cosas) => enumera.format(cosas);
 
+/** Whether a screen's file could not be loaded, in the words of Chromium, Firefox or WebKit; a browser may never ask for it again. @param {any} error */
+export const isLost = (error) => error instanceof TypeError && /dynamically imported module|module script failed/i.test(error.message);
+
 /** What went wrong, in the reader's language when we have it. @param {unknown} error @returns {string} */
 export function sorry(error) {
   const p = /** @type {{codigo?: string, message?: string, errores?: {mensaje: string}[]}} */ (error);
+  if (isLost(error)) return t('error.sin_conexion');
   if (p.codigo && has(`error.${p.codigo}`)) return t(`error.${p.codigo}`);
   const campos = (p.errores ?? []).map((e) => e.mensaje).join('. ');
   return [p.message ?? String(error), campos].filter(Boolean).join(': ');

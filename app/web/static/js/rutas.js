@@ -1,7 +1,7 @@
 /** Where one is: the part after `#/` chooses a screen, which is loaded when it is first asked for. */
 import { casa } from './casa.js';
 import { fill, h, loadStyle } from './dom.js';
-import { loadTexts, sorry, t } from './i18n.js';
+import { isLost, loadTexts, sorry, t } from './i18n.js';
 
 /** @typedef {{partes: string[], consulta: URLSearchParams}} Destino what the address says to a screen */
 /** @typedef {() => void} Cierre */
@@ -105,6 +105,6 @@ async function open(sitio, donde, archivo, parte, destino, vigente) {
     else cierre?.();
   } catch (error) {
     if (vigente()) fill(donde, h('div', { class: 'vacio', role: 'alert' }, h('h1', null, t('no_se_pudo')), h('p', null, sorry(error)),
-      h('button', { class: 'boton', onclick: again }, t('otra_vez'))));
+      h('button', { class: 'boton', onclick: () => (isLost(error) ? location.reload() : again()) }, t('otra_vez'))));
   }
 }

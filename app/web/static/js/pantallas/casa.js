@@ -147,7 +147,7 @@ class Vista {
     const encendidos = ds.filter(FILTROS[1][1]).length;
     const fuera = ds.filter((d) => d.conectividad?.estado === 'fuera').length;
     this.filtros.hidden = !ds.length;
-    setText(this.resumen, !ds.length ? '' : [t('n_encendidos', { n: encendidos }), fuera ? t('n_fuera', { n: fuera }) : ''].filter(Boolean).join(' · '));
+    setText(this.resumen, [ds.some(switches) && t('n_encendidos', { n: encendidos }), fuera ? t('n_fuera', { n: fuera }) : ''].filter(Boolean).join(' · '));
   }
 
   /** @param {Dispositivo} d */
