@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, render_template, request, send_from_directory
+from werkzeug.security import safe_join
 
+from app import ligero
 from app.domain.identidad import Permiso
 from app.peticionario import identity_of
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 IDIOMAS = ("es", "en")
 ESTATICOS = Path(__file__).parent / "web" / "static"
 KEPT_S = 365 * 24 * 3600
+LIGEROS = {".js": ("text/javascript", ligero.script), ".css": ("text/css", ligero.style)}
 PRIMEROS = (
     "js/app.js",
     "js/dom.js",
@@ -63,15 +67,32 @@ def inicio() -> Response:
 
 
 def estatico(filename: str) -> Response:
-    """A file; ``Service-Worker-Allowed`` lets its worker serve the whole page, also below a proxy's prefix."""
+    """A file as it is written; under a version its lighter twin, if it has one.
+
+    ``Service-Worker-Allowed`` lets the page's worker serve all of it, also below a proxy's prefix.
+    """
     head, _, rest = filename.partition("/")
     versioned = head.startswith("v-") and rest != ""
-    answer = send_from_directory(ESTATICOS, rest if versioned else filename, max_age=None)
+    path = safe_join(str(ESTATICOS), rest) if versioned else None
+    if path is not None and Path(path).suffix in LIGEROS and Path(path).is_file():
+        answer = Response(_light((path, version())), content_type=f"{LIGEROS[Path(path).suffix][0]}; charset=utf-8")
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.add_etag()
+        answer.make_conditional(request)
+    else:
+        answer = send_from_directory(ESTATICOS, rest if versioned else filename, max_age=None)
     if versioned and head == version():
         answer.headers["Cache-Control"] = f"public, max-age={KEPT_S}, immutable"
     if filename == "sw.js":
         answer.headers["Service-Worker-Allowed"] = "../"
     return answer
+
+
+@lru_cache(maxsize=128)
+def _light(file: tuple[str, str]) -> bytes:
+    """A script or a style (its path, and the version it is of) as browsers get it."""
+    path = Path(file[0])
+    return LIGEROS[path.suffix][1](path.read_text(encoding="utf-8")).encode()
 
 
 def version() -> str:

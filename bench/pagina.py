@@ -17,7 +17,6 @@ from bench.children import BenchError, Target, program, wait_for
 from bench.report import Row
 from bench.rest import Client
 from bench.stats import summary
-from tools.presupuesto_web import page_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +39,10 @@ FIRST, LARGE = 50, 200
 SLOWDOWN = 4
 PHONE = {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True, "locale": "es-ES"}
 GOALS = {"paint": 1000.0, "screen": 100.0, "task": 100.0, "bytes": 150.0}
+FAMILY = ("", "dispositivo/{}", "horarios", "horario/{}", "avisos", "mas", "entrar")
+CARE = ("casa", "habitaciones", "escenas", "cuentas", "accesos", "respaldos", "salud", "registro", "telefono")
+SETUP = ("anadir", *(f"mas/{name}" for name in CARE))
+SETTLE_MS = 500  # what a screen asks for once it is there
 PACE_S = 0.09
 LARGE_RATE = 20
 CLOCKS_MS = 5.0
@@ -206,8 +209,21 @@ def first_sight(context: Context, browser: Browser, house: House) -> None:
     add(context, f"primer dibujo, {what}", "ms", median(paints), GOALS["paint"])
     add(context, f"todas las fichas en pantalla, {what}", "ms", median(tiles), GOALS["paint"])
     add(context, "lo que se carga para ver la casa, sin comprimir", "kB", loaded / 1000, GOALS["bytes"])
-    whole = sum(path.stat().st_size for path in page_files())
-    add(context, "la página entera, en sus dos idiomas, sin comprimir", "kB", whole / 1000, GOALS["bytes"])
+    weigh(context, browser, house)
+
+
+def weigh(context: Context, browser: Browser, house: House) -> None:
+    """Bytes that one visit loads which goes to every screen of a family, and one which sees them all."""
+    devices = json.loads(house.client.get("/dispositivos"))
+    device = next(d["id"] for d in devices if d["serial_number"].startswith("PLG0"))
+    with window(browser) as page:
+        for screens, what in ((FAMILY, "todo lo que usa una familia"), (SETUP, "todas las pantallas")):
+            for screen in screens:
+                page.goto(f"{house.url}#/{screen.format(device)}")
+                page.locator("h1:visible").last.wait_for()
+                page.wait_for_timeout(SETTLE_MS)
+            loaded = page.evaluate(LOADED)
+            add(context, f"lo que se carga para ver {what}, sin comprimir", "kB", loaded / 1000, GOALS["bytes"])
 
 
 def screen(context: Context, browser: Browser, house: House) -> None:

@@ -77,7 +77,11 @@ def test_a_file_is_kept_for_good_under_its_version_only(client):
     old = get(client, "/static/v-0123456789ab/js/app.js")
     plain = get(client, "/static/js/app.js")
     assert now.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert now.data == old.data == plain.data
+    assert now.data == old.data
+    assert plain.data == (pagina.ESTATICOS / "js/app.js").read_bytes()  # as it is written, to be read
+    assert now.content_type == plain.content_type
+    assert len(now.data) < len(plain.data)
+    assert get(client, "/static/v-0123456789ab/js/app.js", If_None_Match=old.headers["ETag"]).status_code == 304
     for answer in (old, plain):
         assert "immutable" not in answer.headers["Cache-Control"]
         assert answer.headers["ETag"]

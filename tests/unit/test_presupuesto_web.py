@@ -62,19 +62,26 @@ def web(tmp_path, monkeypatch):
 
 
 def test_what_is_too_large_is_named(web):
-    """Bytes of the whole, lines of a file, of the chart, of a function."""
+    """Bytes of the three weights, lines of a file, of the chart, of a function; comments weigh nothing."""
     (web / "static/js/largo.js").write_text("x()\n" * 421)
     (web / "static/js/elementos/grafica.js").write_text("x()\n" * 301)
-    (web / "static/js/f.js").write_text("function f() {\n" + "x()\n" * 50 + "}\n")
-    (web / "static/grande.css").write_text("x" * 150_000)
-    (web / "static/css").mkdir()
-    (web / "static/css/otra.css").write_text("x" * 130_000)
+    (web / "static/js/f.js").write_text("function f() {\n" + "x()\n" * 50 + "}\n" + "/** a */" * 20_000)
+    for folder, name, size in (
+        ("css", "base.css", 80_000),
+        ("css", "mas.css", 80_000),
+        ("pantallas", "salud.js", 50_000),
+    ):
+        (web / "static" / folder).mkdir(exist_ok=True)
+        (web / "static" / folder / name).write_text("x" * size)
     said, faults = presupuesto_web.measure()
-    assert said.startswith("page: 5 files, 15")
+    assert said.startswith("page: 6 files; bytes for the house, a family, in all: 8")
     assert [fault.split(": ", 1)[-1] for fault in faults if ".js" in fault] == [
         "301 lines, 300 are allowed",
         "f has 52 lines",
         "421 lines, 420 are allowed",
     ]
-    assert faults[0].startswith("the page has 15")
-    assert faults[1].startswith("the page has 28")
+    assert [fault.partition(" bytes ")[2] for fault in faults[:3]] == [
+        "at first sight, 75000 are allowed",
+        "for a family, 150000 are allowed",
+        "in all, 190000 are allowed",
+    ]
