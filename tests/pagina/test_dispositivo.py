@@ -93,6 +93,7 @@ def test_the_chart_is_read_by_finger_keys_and_table(casa, ventanas, termometro):
     for _ in range(30):
         page.keyboard.press("+")
     expect(chart.locator(".lienzos[aria-busy]")).to_have_count(0)
+    expect(chart.locator("svg")).to_be_focused()
     expect(chart.locator(".lectura")).to_contain_text("°C")
     page.keyboard.press("Home")
     expect(chart.locator(".lectura")).not_to_have_text(last)
@@ -201,6 +202,16 @@ def test_notices_are_seen_and_solved(casa, ventanas):
     expect(row).not_to_contain_text(device["serial_number"])
     row.get_by_role("link", name="Negada").click()
     expect(page.get_by_role("heading", level=1, name="Negada")).to_be_visible()
+
+
+def test_notices_are_told_in_english_too(casa, ventanas):
+    device = casa.aparato("LGT0", "Refused")
+    casa.http.put(f"/dispositivos/{device['id']}", {"encendido": True})
+    casa.rechazar(device["serial_number"], "sin agua")
+    page = ventanas.abrir("#/avisos", idioma="en")
+    link = page.get_by_role("link", name="Refused did not do what it was asked")
+    expect(link).to_be_visible()
+    assert link.get_attribute("lang") is None
 
 
 @pytest.mark.parametrize(("talla", "tema"), [("estrecho", "oscuro"), ("escritorio", "claro")])

@@ -225,6 +225,13 @@ def test_what_the_linter_says_is_told(casa, ventanas):
     expect(page.locator("ul.avisa li")).not_to_have_count(0)
 
 
+def test_the_linter_speaks_english_too(casa, ventanas):
+    twice = [{"inicio": "07:00", "fin": "09:00"}, {"inicio": "08:00", "fin": "10:00"}]
+    device = casa.aparato("LGT0", "Twice", configuracion={"horarios": twice})
+    page = editor(ventanas, device, idioma="en")
+    expect(page.locator("ul.avisa li")).to_have_text("every day: 08:00 – 10:00: it overlaps with another window")
+
+
 def test_the_list_says_what_comes_next(casa, ventanas):
     casa.aparato("LGT0", "Con plan", configuracion=MANANA)
     page = ventanas.abrir("#/horarios")

@@ -35,6 +35,8 @@ export class Grafica extends HTMLElement {
     this.elegido = undefined;
     this.enTabla = false;
     this.turno = 0;
+    this.arriba = h('div', { class: 'mandos' });
+    this.abajo = h('div', { class: 'tira-botones' });
     this.lienzos = h('div', { class: 'lienzos' });
     this.lectura = h('p', { class: 'lectura', 'aria-live': 'polite' });
   }
@@ -71,12 +73,12 @@ export class Grafica extends HTMLElement {
   controls() {
     const pastilla = (/** @type {string} */ texto, /** @type {boolean} */ puesta, /** @type {() => void} */ onclick) => h('button', { class: 'pastilla', 'aria-pressed': String(puesta), onclick }, texto);
     const boton = (/** @type {string} */ clave, /** @type {string} */ signo, /** @type {() => void} */ onclick) => h('button', { class: 'pastilla', 'aria-label': t(`grafica.${clave}`), onclick }, signo);
-    fill(this,
+    if (!this.firstChild) this.append(this.arriba, this.lectura, this.lienzos, this.abajo);
+    fill(this.arriba,
       h('div', { class: 'tira-botones', role: 'group', 'aria-label': t('grafica.tramo') }, RANGES.map(([clave, ms]) => pastilla(t(`grafica.${clave}`), this.fin === null && this.ancho === ms, () => this.move(ms, null)))),
-      this.todos.length > 1 && h('div', { class: 'tira-botones', role: 'group', 'aria-label': t('grafica.que') }, this.todos.map((p) => pastilla(parameterName(p), this.vistos.has(p), () => this.choose(p)))),
-      this.lectura, this.lienzos,
-      h('div', { class: 'tira-botones' }, boton('antes', '‹', () => this.pan(-0.5)), boton('despues', '›', () => this.pan(0.5)), boton('acercar', '+', () => this.zoom(0.5)), boton('alejar', '−', () => this.zoom(2)),
-        pastilla(t('grafica.tabla'), this.enTabla, () => ((this.enTabla = !this.enTabla), this.controls(), this.draw()))));
+      this.todos.length > 1 && h('div', { class: 'tira-botones', role: 'group', 'aria-label': t('grafica.que') }, this.todos.map((p) => pastilla(parameterName(p), this.vistos.has(p), () => this.choose(p)))));
+    fill(this.abajo, boton('antes', '‹', () => this.pan(-0.5)), boton('despues', '›', () => this.pan(0.5)), boton('acercar', '+', () => this.zoom(0.5)), boton('alejar', '−', () => this.zoom(2)),
+      pastilla(t('grafica.tabla'), this.enTabla, () => ((this.enTabla = !this.enTabla), this.controls(), this.draw())));
   }
 
   /** @param {string} p */

@@ -3,7 +3,8 @@ import { get, post } from '../api.js';
 import { casa } from '../casa.js';
 import { attempt } from '../decir.js';
 import { fill, h, icono } from '../dom.js';
-import { ago, t, when } from '../i18n.js';
+import { ago, has, t, when } from '../i18n.js';
+import { nameOf } from '../medidas.js';
 
 /** @param {HTMLElement} donde */
 export async function show(donde) {
@@ -25,11 +26,13 @@ export async function show(donde) {
   return casa.on('aviso', () => void load().catch(() => {}));
 }
 
-/** What it says, without the code that nobody calls the device by; it leads to the device. @param {any} a */
+/** What it says, in the reader's language where its kind says it, without the code that nobody calls a device by; it leads there. @param {any} a */
 function told(a) {
-  const serie = casa.dispositivos.get(a.dispositivo_id)?.serial_number;
-  const texto = serie ? a.texto.replace(` (${serie})`, '') : a.texto;
-  return serie ? h('a', { lang: 'es', href: `#/dispositivo/${a.dispositivo_id}` }, texto) : h('span', { lang: 'es' }, texto);
+  const d = casa.dispositivos.get(a.dispositivo_id);
+  const suyo = has(`dicho.${a.tipo}`);
+  const texto = suyo ? t(`dicho.${a.tipo}`, { ...a.datos, aparato: d ? nameOf(d) : a.serial_number }) : d ? a.texto.replace(` (${d.serial_number})`, '') : a.texto;
+  const lang = suyo ? null : 'es';
+  return d ? h('a', { lang, href: `#/dispositivo/${d.id}` }, texto) : h('span', { lang }, texto);
 }
 
 /** @param {any} a @param {() => Promise<void>} load */

@@ -6,7 +6,7 @@ import { ask, fill, h, icono } from '../dom.js';
 import { Semana } from '../elementos/semana.js';
 import { confirm, field, form } from '../formulario.js';
 import { DAYS, areEvents, clock, dayName, parts, read, sun, words, write } from '../horario.js';
-import { date, moment, sorry, t, when } from '../i18n.js';
+import { date, has, moment, sorry, t, when } from '../i18n.js';
 import { nameOf } from '../medidas.js';
 import { closeSheet } from '../rutas.js';
 
@@ -211,11 +211,17 @@ class Editor {
       (c.saltar ?? []).length > 0 && h('button', { class: 'boton plano', onclick: () => hacer(request('DELETE', `dispositivos/${this.id}/horario/saltar`)) }, t('horario.no_saltar'))));
   }
 
-  /** What the linter says of what is saved. @param {{codigo: string, mensaje: string}[]} avisos */
+  /** @param {{codigo: string, mensaje: string, campo: string}} a */
+  remark({ codigo, mensaje, campo }) {
+    const franja = this.franjas[Number(/horarios\[(\d+)\]/.exec(campo)?.[1])];
+    return has(`dicho.${codigo}`) ? h('li', null, t(`dicho.${codigo}`, { franja: franja ? words(franja) : '' })) : h('li', { lang: 'es' }, mensaje);
+  }
+
+  /** What the linter says of what is saved. @param {{codigo: string, mensaje: string, campo: string}[]} avisos */
   warn(avisos) {
     const sinLugar = avisos.some((a) => a.codigo === 'sin_coordenadas');
     fill(this.avisos, sinLugar && h('li', null, t('horario.sin_lugar'), ' ', h('a', { href: '#/mas/casa' }, t('horario.poner_lugar'))),
-      avisos.filter((a) => !['sin_coordenadas', 'modo_manual'].includes(a.codigo)).map((a) => h('li', { lang: 'es' }, a.mensaje)));
+      avisos.filter((a) => !['sin_coordenadas', 'modo_manual'].includes(a.codigo)).map((a) => this.remark(a)));
   }
 
   /** @param {boolean} encendido @param {(pedido: Promise<any>) => void} hacer */

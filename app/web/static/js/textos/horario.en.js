@@ -14,4 +14,7 @@ export default {
   'horario.capa_semana': 'its week', 'horario.capa_excepcion': 'special day', 'horario.capa_festivo': 'holiday', 'horario.capa_saltar': 'skipped once', 'horario.capa_anulacion': 'overridden by hand',
   'horario.apartarse': 'Only this once', 'horario.anulado': 'Away from the schedule.', 'horario.anulado_si': 'On until {cuando}, whatever the schedule says.', 'horario.anulado_no': 'Off until {cuando}, whatever the schedule says.', 'horario.volver_a_el': 'Back to the schedule',
   'horario.encender_rato': 'On for a while', 'horario.apagar_rato': 'Off for a while', 'horario.saltar': 'Skip the next one', 'horario.no_saltar': 'Skip nothing', 'horario.cuanto': 'How long', 'horario.hasta_proximo': 'Until the next change', 'horario.min': '{n} minutes', 'horario.horas': { one: '{n} hour', other: '{n} hours' },
+  // What the linter says in Spanish, by its code.
+  'dicho.dia_entero': '{franja}: it starts and ends at the same time, and lasts the whole day', 'dicho.vacio': '{franja}: on some dates nothing is left of it', 'dicho.solapado': '{franja}: it overlaps with another window', 'dicho.sin_efecto': '{franja}: it changes nothing',
+  'dicho.nunca': '{franja}: on some dates, or on all, it does nothing', 'dicho.pasada': 'A special day is over',
 };
