@@ -12,6 +12,9 @@ from tests.support.casa_viva import Casa
 from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
+AFTER_FRAMES = """grafica => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
+    done(grafica.ancho))))"""
+
 
 def open_device(ventanas: Ventanas, device: dict[str, Any], **how: Any) -> Page:
     page = ventanas.abrir(f"#/dispositivo/{device['id']}", **how)
@@ -119,6 +122,51 @@ def test_ranges_parameters_and_moving(casa, ventanas, termometro):
     expect(chart.get_by_role("button", name="2 años")).to_have_attribute("aria-pressed", "false")
     chart.get_by_role("button", name="Día").click()
     expect(chart.locator("svg").first.locator("path.linea")).not_to_have_count(0)
+
+
+def test_two_fingers_zoom_and_one_reads(casa, ventanas, termometro):
+    """A pinch goes on as long as the fingers do, although the chart is drawn again at each move of theirs."""
+    page = open_device(ventanas, termometro)
+    chart = page.locator("iot-grafica")
+    expect(chart.locator("path.linea")).not_to_have_count(0)
+    chart.locator("svg").tap(position={"x": 280, "y": 60})
+    expect(chart.locator(".lectura[data-lee]")).to_contain_text("°C")
+    box = chart.locator("svg").bounding_box()
+    assert box is not None
+    middle, y = box["x"] + box["width"] / 2, box["y"] + 60
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(what: str, *xs: float) -> None:
+        points = [{"x": x, "y": y, "id": n} for n, x in enumerate(xs)]
+        fingers.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": points})
+
+    def width() -> float:
+        return float(chart.evaluate(AFTER_FRAMES))  # moves are told once a frame
+
+    widths = [width()]
+    touch("touchStart", middle - 20, middle + 20)
+    for apart in (40, 80, 120):
+        touch("touchMove", middle - apart, middle + apart)
+        widths.append(width())
+    touch("touchEnd")
+    assert [round(widths[0] / each, 1) for each in widths] == [1, 2, 4, 6]
+
+
+def test_the_mouse_drags_it_along(casa, ventanas, termometro):
+    page = open_device(ventanas, termometro, talla="escritorio")
+    chart = page.locator("iot-grafica")
+    expect(chart.locator("path.linea")).not_to_have_count(0)
+    box = chart.locator("svg").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    ends = []
+    for x in (140, 180, 220):
+        page.mouse.move(box["x"] + x, box["y"] + 60)
+        ends.append(chart.evaluate("grafica => grafica.hasta"))
+    page.mouse.up()
+    assert ends == sorted(ends, reverse=True)
+    assert len(set(ends)) == len(ends), ends
 
 
 def test_past_the_end_of_a_year_nothing_is_drawn_and_said(casa, ventanas, termometro):

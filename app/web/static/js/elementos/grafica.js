@@ -39,6 +39,7 @@ export class Grafica extends HTMLElement {
     this.abajo = h('div', { class: 'tira-botones' });
     this.lienzos = h('div', { class: 'lienzos' });
     this.lectura = h('p', { class: 'lectura', 'aria-live': 'polite' });
+    this.listen();
   }
 
   /** @param {number} id @param {string[]} parametros of numbers; the first is shown */
@@ -160,26 +161,31 @@ export class Grafica extends HTMLElement {
       ...timeTicks(desde, hasta, Math.min(6, Math.floor(ancho / 64))).map((m) => label(Math.min(x(m.t), ancho - 22), HIGH - 6, m.texto, 'middle')),
       ...series.flatMap((s, i) => (barras ? bars(s, i, x, y, suelo) : curve(s, i, x, y, suelo))),
       svg('path', { class: 'cruz' }));
-    this.listen(lienzo);
     return h('figure', null, h('figcaption', null, series.map((s, i) => h('span', { class: `clave serie${i % 4}` }, `${parameterName(s.parametro)}${MEDIDAS[s.parametro]?.unidad ? ` (${MEDIDAS[s.parametro].unidad})` : ''}`))), lienzo);
   }
 
-  /** @param {SVGElement} lienzo */
-  listen(lienzo) {
-    const at = (/** @type {PointerEvent | WheelEvent} */ e) => Math.min(1, Math.max(0, (e.clientX - lienzo.getBoundingClientRect().left - LEFT) / (this.clientWidth - LEFT)));
-    const ms = (/** @type {PointerEvent} */ e) => this.hasta - this.ancho * (1 - at(e));
-    lienzo.addEventListener('pointerdown', (e) => this.dedo.set(e.pointerId, e.clientX));
-    for (const fin of ['pointerup', 'pointercancel', 'pointerleave']) lienzo.addEventListener(fin, (e) => this.dedo.delete(/** @type {PointerEvent} */ (e).pointerId));
-    lienzo.addEventListener('pointermove', (e) => {
+  /** What fingers, mouse and keys do. It is the frame that hears them: what is drawn in it is another at each move. */
+  listen() {
+    const { lienzos } = this;
+    const at = (/** @type {PointerEvent | WheelEvent} */ e) => Math.min(1, Math.max(0, (e.clientX - lienzos.getBoundingClientRect().left - LEFT) / (this.clientWidth - LEFT)));
+    const hear = (/** @type {string} */ que, /** @type {(e: any) => void} */ hacer) => lienzos.addEventListener(que, (e) => this.enTabla || hacer(e), { passive: false });
+    const read = (/** @type {PointerEvent} */ e) => this.point(this.hasta - this.ancho * (1 - at(e)));
+    hear('pointerdown', (e) => {
+      this.dedo.set(e.pointerId, e.clientX);
+      lienzos.setPointerCapture(e.pointerId);
+      if (this.dedo.size === 1) read(e);
+    });
+    for (const fin of ['pointerup', 'pointercancel']) hear(fin, (e) => this.dedo.delete(e.pointerId));
+    hear('pointermove', (e) => {
       const antes = this.dedo.get(e.pointerId);
       const otro = [...this.dedo].find(([id]) => id !== e.pointerId)?.[1];
       if (antes !== undefined && otro !== undefined) this.zoom(Math.abs(antes - otro) / Math.max(12, Math.abs(e.clientX - otro)), at(e));
       else if (antes !== undefined && e.pointerType === 'mouse' && e.clientX !== antes) this.pan((antes - e.clientX) / (this.clientWidth - LEFT));
-      else this.point(ms(e));
+      else read(e);
       if (antes !== undefined) this.dedo.set(e.pointerId, e.clientX);
     });
-    lienzo.addEventListener('wheel', (e) => (e.ctrlKey || e.shiftKey) && (e.preventDefault(), this.zoom(e.deltaY > 0 || e.deltaX > 0 ? 1.25 : 0.8, at(e))), { passive: false });
-    lienzo.addEventListener('keydown', (e) => this.key(e));
+    hear('wheel', (e) => (e.ctrlKey || e.shiftKey) && (e.preventDefault(), this.zoom(e.deltaY > 0 || e.deltaX > 0 ? 1.25 : 0.8, at(e))));
+    hear('keydown', (e) => this.key(e));
   }
 
   /** @param {KeyboardEvent} e */
