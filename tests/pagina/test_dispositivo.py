@@ -9,11 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import Dedos, Ventanas, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
-
-AFTER_FRAMES = """grafica => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
-    done(grafica.ancho))))"""
 
 
 def open_device(ventanas: Ventanas, device: dict[str, Any], **how: Any) -> Page:
@@ -134,21 +131,12 @@ def test_two_fingers_zoom_and_one_reads(casa, ventanas, termometro):
     box = chart.locator("svg").bounding_box()
     assert box is not None
     middle, y = box["x"] + box["width"] / 2, box["y"] + 60
-    fingers = page.context.new_cdp_session(page)
-
-    def touch(what: str, *xs: float) -> None:
-        points = [{"x": x, "y": y, "id": n} for n, x in enumerate(xs)]
-        fingers.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": points})
-
-    def width() -> float:
-        return float(chart.evaluate(AFTER_FRAMES))  # moves are told once a frame
-
-    widths = [width()]
-    touch("touchStart", middle - 20, middle + 20)
+    fingers, widths = Dedos(page), [chart.evaluate("grafica => grafica.ancho")]
+    fingers.poner((middle - 20, y), (middle + 20, y))
     for apart in (40, 80, 120):
-        touch("touchMove", middle - apart, middle + apart)
-        widths.append(width())
-    touch("touchEnd")
+        fingers.llevar((middle - apart, y), (middle + apart, y))
+        widths.append(chart.evaluate("grafica => grafica.ancho"))
+    fingers.quitar()
     assert [round(widths[0] / each, 1) for each in widths] == [1, 2, 4, 6]
 
 

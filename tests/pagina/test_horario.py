@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import Dedos, Ventanas, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
 LUNES = {"dias": ["lunes"], "inicio": "10:00", "fin": "12:00"}
@@ -62,6 +62,44 @@ def test_a_window_is_painted_saved_and_told_of(casa, ventanas, talla):
     previa = page.locator("section", has=page.get_by_role("heading", name="Lo que viene"))
     expect(previa.locator("li")).to_have_count(2)
     expect(previa).to_contain_text("Se enciende")
+
+
+def test_it_is_painted_and_stretched_with_a_finger(casa, ventanas):
+    device = casa.aparato("LGT0", "Con el dedo")
+    page = editor(ventanas, device)
+    row = pista(page, 2)
+    row.scroll_into_view_if_needed()
+    box = row.bounding_box()
+    assert box is not None
+    y, hour = box["y"] + box["height"] / 2, box["width"] / 24
+    fingers = Dedos(page)
+    fingers.arrastrar((box["x"] + 7 * hour, y), (box["x"] + 12 * hour, y))
+    expect(page.locator(".globo")).to_have_text("miércoles: 07:00 – 12:00")
+    handle = page.locator(".asa.fin").bounding_box()
+    assert handle is not None
+    assert min(handle["width"], handle["height"]) >= 44
+    x = handle["x"] + 8
+    fingers.arrastrar((x, y), (x + 3 * hour, y))
+    expect(page.locator(".globo")).to_have_text("miércoles: 07:00 – 15:00")
+
+
+def test_scrolling_over_the_week_paints_nothing(casa, ventanas):
+    """A finger that goes up or down scrolls; the browser takes the touch back from the row that it began on."""
+    sunny = [{"dias": ["viernes"], "inicio": "amanecer", "fin": "atardecer"}]
+    device = casa.aparato("LGT0", "De paso", configuracion={"horarios": sunny})
+    page = editor(ventanas, device)
+    sheet, fingers = page.locator("#hoja"), Dedos(page)
+    for row in (3, 4):  # where nothing is, and on a window of the sun
+        sheet.evaluate("e => e.scrollTo(0, 0)")
+        box = pista(page, row).bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + 20
+        fingers.arrastrar((x, y), (x + 4, y - 220))
+        page.wait_for_function("() => document.querySelector('#hoja').scrollTop > 50")
+    page.get_by_role("heading", name="Lo que viene").tap()
+    expect(page.locator(".pieza")).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Guardar", exact=True)).to_be_hidden()
 
 
 def test_it_is_moved_and_stretched_by_keys(casa, ventanas):

@@ -195,6 +195,36 @@ def vigiladas(windows: Ventanas) -> Iterator[Ventanas]:
         windows.cerrar()
 
 
+# --- touching ---------------------------------------------------------------------------------------------------------
+class Dedos:
+    """Fingers on a page, as a touch screen tells of them; Playwright itself only taps."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self._session = page, page.context.new_cdp_session(page)
+
+    def poner(self, *at: tuple[float, float]) -> None:
+        self._tell("touchStart", at)
+
+    def llevar(self, *at: tuple[float, float]) -> None:
+        """To there, all of them; returns when the page has drawn what came of it (moves are told once a frame)."""
+        self._tell("touchMove", at)
+        self._page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+
+    def quitar(self) -> None:
+        self._tell("touchEnd", ())
+
+    def arrastrar(self, start: tuple[float, float], end: tuple[float, float], *, pasos: int = 6) -> None:
+        """One finger, from here to there."""
+        self.poner(start)
+        for n in range(1, pasos + 1):
+            self.llevar((start[0] + (end[0] - start[0]) * n / pasos, start[1] + (end[1] - start[1]) * n / pasos))
+        self.quitar()
+
+    def _tell(self, what: str, at: tuple[tuple[float, float], ...]) -> None:
+        points = [{"x": x, "y": y, "id": n} for n, (x, y) in enumerate(at)]
+        self._session.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": points})
+
+
 # --- looking ----------------------------------------------------------------------------------------------------------
 def sin_faltas(page: Page, *, salvo: tuple[str, ...] = ()) -> None:
     """axe finds nothing against WCAG 2.2 AA in what is shown now. ``salvo``: rules left out (say why there)."""

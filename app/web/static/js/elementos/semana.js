@@ -52,7 +52,7 @@ export class Semana extends HTMLElement {
     const f = this.franjas[p.franja];
     const suya = p.franja === this.elegida;
     const asa = (/** @type {'inicio' | 'fin'} */ donde) => h('b', { class: `asa ${donde}`, 'data-donde': donde });
-    return place(h('button', { class: ['pieza', suya && 'elegida', p.sigue && 'sigue', p.hasta === DAY_MIN && lasts(f, this.sol) > DAY_MIN - p.desde && 'corta'], 'data-pieza': `${p.franja}-${p.dia}`, 'data-franja': p.franja, 'aria-label': `${words(f)}. ${this.fija ? '' : t('horario.teclas')}`, 'aria-pressed': String(suya),
+    return place(h('button', { class: ['pieza', (this.fija || !isPlain(f)) && 'quieta', suya && 'elegida', p.sigue && 'sigue', p.hasta === DAY_MIN && lasts(f, this.sol) > DAY_MIN - p.desde && 'corta'], 'data-pieza': `${p.franja}-${p.dia}`, 'data-franja': p.franja, 'aria-label': `${words(f)}. ${this.fija ? '' : t('horario.teclas')}`, 'aria-pressed': String(suya),
       onfocus: () => this.choose(p.franja), onkeydown: (/** @type {KeyboardEvent} */ e) => this.key(e, p.franja), onclick: (/** @type {MouseEvent} */ e) => e.detail === 0 && this.edit(p.franja) },
     suya && !this.fija && isPlain(f) && [!p.sigue && asa('inicio'), asa('fin')]), p.desde, p.hasta);
   }
@@ -110,20 +110,11 @@ export class Semana extends HTMLElement {
     const pieza = /** @type {HTMLElement | null} */ (blanco.closest('.pieza'));
     const [x, minuto] = [e.clientX, this.minute(pista, e.clientX)];
     const franja = pieza ? Number(pieza.dataset.franja) : this.franjas.length;
-    if (pieza && !isPlain(this.franjas[franja])) return this.listenUp(franja);
+    if (pieza && !isPlain(this.franjas[franja])) return follow(() => {}, () => this.edit(franja)); // of the sun: only its form changes it
     const nueva = { dias: [dia], inicio: clock(minuto), fin: clock(minuto + SNAP), resto: {} };
     const donde = /** @type {any} */ (blanco.dataset.donde) ?? (pieza ? 'todo' : 'nueva');
     this.arrastre = { dia, franja, donde, x, ancho: pista.clientWidth, antes: pieza ? { ...this.franjas[franja] } : nueva, movida: false };
-    const move = (/** @type {PointerEvent} */ m) => this.drag(m);
-    const up = () => (removeEventListener('pointermove', move), removeEventListener('pointerup', up), removeEventListener('pointercancel', up), this.drop(minuto));
-    addEventListener('pointermove', move);
-    addEventListener('pointerup', up);
-    addEventListener('pointercancel', up);
-  }
-
-  /** A window of the sun is only chosen, and edited by its form. @param {number} franja */
-  listenUp(franja) {
-    addEventListener('pointerup', () => this.edit(franja), { once: true });
+    follow((m) => this.drag(m), () => this.drop(minuto), () => this.undo());
   }
 
   /** Rows are drawn anew while this goes on. @param {PointerEvent} e */
@@ -138,6 +129,16 @@ export class Semana extends HTMLElement {
     if (a.donde !== 'nueva') this.shift(f, a.antes, a.donde, cuanto);
     else if (cuanto >= 0) this.shift(f, a.antes, 'fin', Math.max(0, cuanto - SNAP));
     else this.shift(f, { ...a.antes, fin: a.antes.inicio, inicio: clock(minutes(a.antes.inicio, null) - SNAP) }, 'inicio', cuanto + SNAP);
+    this.draw();
+  }
+
+  /** The finger was scrolling: what it drew on its way is taken back. */
+  undo() {
+    const a = this.arrastre;
+    this.arrastre = null;
+    if (!a?.movida) return;
+    if (a.donde === 'nueva') this.franjas.splice(a.franja, 1);
+    else Object.assign(this.franjas[a.franja], a.antes);
     this.draw();
   }
 
@@ -159,6 +160,15 @@ export class Semana extends HTMLElement {
   }
 }
 customElements.define('iot-semana', Semana);
+
+/** A finger until it is lifted, or taken back by the browser to scroll. @param {(e: PointerEvent) => void} move @param {() => void} up @param {() => void} [cancel] */
+function follow(move, up, cancel) {
+  const fin = new AbortController();
+  const { signal } = fin;
+  addEventListener('pointermove', move, { signal });
+  addEventListener('pointerup', () => (fin.abort(), up()), { signal });
+  addEventListener('pointercancel', () => (fin.abort(), cancel?.()), { signal });
+}
 
 /** @template {HTMLElement} T @param {T} el @param {number} desde @param {number} hasta */
 function place(el, desde, hasta) {
