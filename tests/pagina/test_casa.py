@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.support.navegador import cada_idioma, movil_y_mesa
 from tests.support.pagina import dice, ficha, mando, sitio, valor, viva
+from tests.support.procesos import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -196,16 +197,48 @@ def test_a_scene_asks_all_of_its_devices(casa, ventanas, talla):
 
 
 def test_a_new_notice_is_counted_where_notices_are(casa, ventanas):
-    """Told by the stream, with words for those who hear the page."""
+    """Told by the stream, with words for those who hear the page. Orders of other tests may expire meanwhile."""
     luz = casa.aparato("LGT0", "Avisada")
-    casa.http.post("/avisos/vistos")
     page = ventanas.abrir("#/")
     viva(page)
-    expect(page.locator(".cuenta")).to_be_hidden()
+
+    def nuevos() -> int:
+        return int(casa.http.get("/avisos").json["nuevos"])
+
+    before = nuevos()
     mando(page, "Avisada").click()
     expect(dice(page, "Avisada")).to_have_text("Encendiendo…")
     casa.rechazar(luz["serial_number"], "no")
-    expect(sitio(page, "Avisos")).to_contain_text(re.compile("[1-9] sin leer"))  # orders of others may expire meanwhile
+    wait_until(lambda: nuevos() > before, 10, "there is a notice")
+    wait_until(lambda: f"{nuevos()} sin leer" in sitio(page, "Avisos").inner_text(), 10, "the page counts it")
+
+
+@movil_y_mesa
+def test_whoever_comes_back_from_a_device_is_where_they_were(casa, ventanas, talla):
+    """The house is under the sheet as it was left: scrolled, searched, with the focus; closing it is the way back."""
+    for n in range(14):
+        casa.aparato("TMP0", f"Vuelta {talla} {n:02d}", sala=f"Sala {talla} {n:02d}")
+    page = ventanas.abrir("#/", talla=talla)
+    viva(page)
+    page.get_by_role("searchbox").fill(f"vuelta {talla}")
+    last = ficha(page, f"Vuelta {talla} 13").get_by_role("link")
+    last.scroll_into_view_if_needed()
+    page.wait_for_timeout(400)  # tiles that were never seen have an estimated height
+    scrolled = page.evaluate("scrollY")
+    length = page.evaluate("history.length")
+    for close in (
+        lambda: page.get_by_role("button", name="Cerrar").click(),
+        page.go_back,
+        lambda: page.keyboard.press("Escape"),
+    ):
+        last.click()
+        expect(page.get_by_role("heading", level=1, name=f"Vuelta {talla} 13")).to_be_visible()
+        close()
+        expect(page.locator("#hoja")).to_be_hidden()
+        assert page.evaluate("scrollY") == scrolled
+        expect(last).to_be_focused()
+        expect(page.get_by_role("searchbox")).to_have_value(f"vuelta {talla}")
+    assert page.evaluate("history.length") == length + 1
 
 
 def test_a_device_without_an_owner_is_announced(casa, ventanas):

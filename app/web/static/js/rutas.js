@@ -3,7 +3,7 @@ import { casa } from './casa.js';
 import { fill, h, loadStyle } from './dom.js';
 import { isLost, loadTexts, sorry, t } from './i18n.js';
 
-/** @typedef {{partes: string[], consulta: URLSearchParams}} Destino what the address says to a screen */
+/** @typedef {{direccion: string, partes: string[], consulta: URLSearchParams}} Destino what the address says to a screen */
 /** @typedef {() => void} Cierre */
 /** @typedef {{show: (donde: HTMLElement, destino: Destino) => Promise<Cierre | void> | Cierre | void}} Pantalla */
 
@@ -34,19 +34,24 @@ const RUTAS = [
 /** @type {{principal: Cierre | void, hoja: Cierre | void}} */
 const abiertas = { principal: undefined, hoja: undefined };
 let debajo = ''; // the address of what is under a sheet
+/** @type {string | undefined} */
+let mostrado; // the address of what is in the main place
+/** @type {Element | null} */
+let origen = null; // what had the focus when a sheet was opened
+let vuelve = false; // whether the way back in the browser's history leaves the sheet
 let paso = 0;
 
 /** Begin to follow the address. @param {HTMLElement} principal @param {HTMLElement} hoja */
 export function follow(principal, hoja) {
-  const go = () => void route(principal, hoja);
-  addEventListener('hashchange', go);
+  addEventListener('hashchange', (e) => void route(principal, hoja, e.oldURL));
   addEventListener('keydown', (e) => e.key === 'Escape' && !hoja.hidden && !document.querySelector('dialog[open]') && closeSheet());
   return route(principal, hoja);
 }
 
-/** Leave the sheet for what is under it. */
+/** Leave the sheet for what is under it; where one came from there it is the way back. */
 export function closeSheet() {
-  location.hash = `#/${debajo}`;
+  if (vuelve) history.back();
+  else location.hash = `#/${debajo}`;
 }
 
 /** Show the present address again. */
@@ -54,17 +59,24 @@ export function again() {
   dispatchEvent(new Event('hashchange'));
 }
 
-/** @param {HTMLElement} principal @param {HTMLElement} hoja */
-async function route(principal, hoja) {
+/** What an address shows. @param {string} [direccion] of the page */
+const placeOf = (direccion = '') => (direccion.split('#')[1] ?? '').replace(/^\//, '');
+
+/** @param {HTMLElement} principal @param {HTMLElement} hoja @param {string} [desde] */
+async function route(principal, hoja, desde) {
   const mio = ++paso;
-  const [camino, consulta] = location.hash.replace(/^#\/?/, '').split('?');
+  const aqui = placeOf(location.href);
+  const [camino, consulta] = aqui.split('?');
   const hallada = RUTAS.find(([patron]) => patron.test(camino));
   const [patron, archivo, parte, bajo] = hallada ?? RUTAS[0];
-  const destino = { partes: (patron.exec(camino) ?? []).slice(1), consulta: new URLSearchParams(consulta) };
+  const destino = { direccion: aqui, partes: (patron.exec(camino) ?? []).slice(1), consulta: new URLSearchParams(consulta) };
   const esHoja = Boolean(bajo);
+  if (!esHoja && !hoja.hidden && aqui === mostrado) return uncover(principal, hoja);
   if (!esHoja) debajo = hallada ? camino : '';
   else if (!abiertas.principal) debajo = bajo === 'casa' ? '' : String(bajo);
   const donde = esHoja ? hoja : principal;
+  if (esHoja && hoja.hidden) origen = document.activeElement;
+  if (esHoja) vuelve = desde !== undefined && desde !== '' && placeOf(desde) === mostrado;
   if (!esHoja) shut('hoja', hoja);
   document.body.classList.toggle('con-hoja', esHoja);
   hoja.hidden = !esHoja;
@@ -74,11 +86,23 @@ async function route(principal, hoja) {
   const titulo = donde.querySelector('h1');
   document.title = titulo?.textContent || t('casa');
   dispatchEvent(new Event('en-pantalla'));
-  if (bajo && !principal.firstChild && matchMedia('(min-width: 900px)').matches) void open('principal', principal, bajo, bajo === 'casa' ? '' : 'horario', destino, () => true);
+  if (bajo && !principal.firstChild && matchMedia('(min-width: 900px)').matches) void open('principal', principal, bajo, bajo === 'casa' ? '' : 'horario', { ...destino, direccion: debajo }, () => true);
   if (primera) return;
   if (!esHoja) scrollTo(0, 0);
   titulo?.setAttribute('tabindex', '-1');
   titulo?.focus({ preventScroll: true });
+}
+
+/** What is under the sheet is there as it was left: where it was scrolled to, with the focus where it was. @param {HTMLElement} principal @param {HTMLElement} hoja */
+function uncover(principal, hoja) {
+  shut('hoja', hoja);
+  hoja.hidden = true;
+  document.body.classList.remove('con-hoja');
+  const titulo = principal.querySelector('h1');
+  document.title = titulo?.textContent || t('casa');
+  dispatchEvent(new Event('en-pantalla'));
+  const foco = /** @type {HTMLElement | null} */ (origen?.isConnected && origen !== document.body ? origen : titulo);
+  foco?.focus({ preventScroll: true });
 }
 
 /** @param {'principal' | 'hoja'} sitio @param {HTMLElement} donde */
@@ -100,9 +124,11 @@ async function open(sitio, donde, archivo, parte, destino, vigente) {
     ]);
     if (!vigente()) return;
     shut(sitio, donde);
+    if (sitio === 'principal') mostrado = undefined;
     const cierre = await pantalla.show(donde, destino);
-    if (vigente()) abiertas[sitio] = cierre;
-    else cierre?.();
+    if (!vigente()) return cierre?.();
+    abiertas[sitio] = cierre;
+    if (sitio === 'principal') mostrado = destino.direccion;
   } catch (error) {
     if (vigente()) fill(donde, h('div', { class: 'vacio', role: 'alert' }, h('h1', null, t('no_se_pudo')), h('p', null, sorry(error)),
       h('button', { class: 'boton', onclick: () => (isLost(error) ? location.reload() : again()) }, t('otra_vez'))));

@@ -13,14 +13,19 @@ export function show(donde) {
   const lista = h('ul', { class: 'lista' });
   /** @type {Map<number, HTMLElement>} */
   const dichos = new Map();
+  /** @type {Map<number, string>} */
+  const told = new Map();
+  const plan = (/** @type {import('../casa.js').Dispositivo} */ { configuracion: c, nombre }) => JSON.stringify([nombre, c.modo, c.horarios, c.excepciones, c.festivos, c.anulacion, c.saltar]);
   const draw = () => {
     const ds = [...casa.dispositivos.values()].filter((d) => d.reclamado && switches(d)).sort((a, b) => Number(b.configuracion.modo === 'horario') - Number(a.configuracion.modo === 'horario') || nameOf(a).localeCompare(nameOf(b)));
     fill(lista, ds.length ? ds.map((d) => row(d, dichos)) : h('li', { class: 'vacio' }, icono('reloj'), h('h2', null, t('horario.ninguno')), h('p', null, t('horario.ninguno_que'))));
+    for (const d of ds) told.set(d.id, plan(d));
     for (const d of ds) if (d.configuracion.modo === 'horario') void next(d.id, dichos);
   };
   fill(donde, h('div', { class: 'horarios' }, h('h1', null, t('horarios')), lista));
   draw();
-  return casa.on('lista', draw);
+  const quitar = [casa.on('lista', draw), casa.on('dispositivo', (d) => told.get(d.id) !== plan(d) && draw())];
+  return () => quitar.forEach((q) => q());
 }
 
 /** @param {import('../casa.js').Dispositivo} d @param {Map<number, HTMLElement>} dichos */
