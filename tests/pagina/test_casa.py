@@ -210,7 +210,7 @@ def test_a_new_notice_is_counted_where_notices_are(casa, ventanas):
     expect(dice(page, "Avisada")).to_have_text("Encendiendo…")
     casa.rechazar(luz["serial_number"], "no")
     wait_until(lambda: nuevos() > before, 10, "there is a notice")
-    wait_until(lambda: f"{nuevos()} sin leer" in sitio(page, "Avisos").inner_text(), 10, "the page counts it")
+    wait_until(lambda: f"{nuevos()} sin leer" in str(sitio(page, "Avisos").text_content()), 10, "the page counts it")
 
 
 @movil_y_mesa
