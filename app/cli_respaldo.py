@@ -17,7 +17,7 @@ from app.clock import Clock
 from app.db import Database, connect
 from app.importacion import importar
 from app.migrations import DatabaseFault, migrate
-from app.respaldo import Respaldo, RespaldoError, hacer, listar, rotar, verificar
+from app.respaldo import BaseDanada, Respaldo, RespaldoError, hacer, listar, rotar, verificar
 from app.runtime_ajustes import backup_folder, backup_plan, house
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _explained(action: Callable[[], None]) -> int:
         action()
     except (RespaldoError, InstanceBusyError, DatabaseFault) as error:
         print(error, file=sys.stderr)
-        return 1
+        return BaseDanada.EXIT if isinstance(error, BaseDanada) else 1
     return 0
 
 

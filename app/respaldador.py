@@ -61,6 +61,7 @@ class Respaldador:
         self._asked: Causa | None = None
         self._fault: str | None = None
         self._failed: bool | None = None
+        self._damaged = False
         self._running = False
         self._child: subprocess.Popen[str] | None = None
         self._wake = threading.Event()
@@ -108,6 +109,8 @@ class Respaldador:
         try:
             self._not_before = self._clock.monotonic() + RETRY_S
             self._told(causa, *self._make())
+            if self._damaged:
+                self._db.on_damaged()
         finally:
             self._running = False
 
@@ -133,6 +136,7 @@ class Respaldador:
                 except subprocess.TimeoutExpired:
                     child.kill()
                     return None, f"no terminó en {LONGEST_S / 3600:.0f} horas"
+            self._damaged = child.returncode == respaldo.BaseDanada.EXIT
             if child.returncode == 0:
                 made: dict[str, Any] = json.loads(out)
                 return made, ""

@@ -25,7 +25,8 @@ from typing import IO, Any
 from app.archivos import asegurar_carpeta, creado
 from app.cifra import MAGIC, Cifrador, CifraError, Descifrador
 from app.clock import iso_z
-from app.db import connect
+from app.db import connect, known_fault
+from app.domain.errors import StorageDamaged
 
 MANIFIESTO, BASE = "manifiesto.json", "iot.db"
 OWN = ("config.py", "secret_key", "tls/autoridad.crt", "tls/autoridad.key", "tls/servidor.pem", "broker/backend.json")
@@ -41,6 +42,13 @@ LEVEL = 2
 
 class RespaldoError(Exception):
     """It was not made, or can't be read; the message says why, in Spanish."""
+
+
+class BaseDanada(RespaldoError):
+    """There is none to be made: it is the house's own database that is damaged, not what was written of it."""
+
+    EXIT = 3
+    """What ``./iot respaldo`` ends with then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,7 @@ def hacer(database: Path, folder: Path, now: datetime, version: str, frase: str 
     """A new backup in ``folder``, which nobody else makes one in, on disk and read again before it gets its name.
 
     Raises:
+        BaseDanada: the database is damaged.
         RespaldoError: no room, the copy is damaged, or what was written can't be read.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,7 +114,7 @@ def hacer(database: Path, folder: Path, now: datetime, version: str, frase: str 
         os.replace(draft, target)
         asegurar_carpeta(folder)
     except (OSError, sqlite3.Error) as error:
-        raise RespaldoError(f"no se pudo hacer: {getattr(error, 'strerror', None) or error}") from error
+        raise _fault(database, f"no se pudo hacer: {getattr(error, 'strerror', None) or error}") from error
     finally:
         for leftover in (copy, draft):
             leftover.unlink(missing_ok=True)
@@ -118,7 +127,7 @@ def copy_database(source: Path, target: Path) -> None:
     """A copy from one snapshot, checked.
 
     Raises:
-        RespaldoError: it does not pass SQLite's own check.
+        BaseDanada, RespaldoError: it does not pass SQLite's own check, because of its source or not.
     """
     with creado(target):  # before SQLite makes it, which asks nobody who may read it
         pass
@@ -127,7 +136,17 @@ def copy_database(source: Path, target: Path) -> None:
         dst.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
         verdict = dst.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise RespaldoError(f"la base de datos está dañada: {verdict}")
+        raise _fault(source, f"la base de datos está dañada: {verdict}")
+
+
+def _fault(database: Path, why: str) -> RespaldoError:
+    """Whose fault it is that there is no copy: a disk of backups may be as bad as the house's."""
+    try:
+        with closing(connect(database, read_only=True)) as conn:
+            sound = conn.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
+    except sqlite3.Error as error:
+        sound = not isinstance(known_fault(error), StorageDamaged)
+    return RespaldoError(why) if sound else BaseDanada(why)
 
 
 def _demand_room(database: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from tests.support.nucleo import House
 
 MADE = json.dumps({"nombre": "casa-x", "bytes": 10, "filas": 3})
 GOOD = (sys.executable, "-c", f"print('{MADE}')")
+DAMAGED = (sys.executable, "-c", "import sys; print('dañada', file=sys.stderr); sys.exit(3)")
 BAD = (sys.executable, "-c", "import sys; sys.exit('no hay sitio')")
 
 
@@ -90,3 +91,14 @@ def test_a_failure_is_told_once_tried_again_later_and_ends_with_a_success(house)
     with house.db.reader() as conn:
         assert not avisos.abierto(conn, RESPALDO_FALLIDO)
     assert again.stats()["fallo"] is None
+
+
+def test_a_database_that_is_found_damaged_is_mended_and_a_bad_disk_of_backups_is_not_its_fault(house):
+    """The whole file is read for a backup: what nobody else has met yet leads to the same as when it is met."""
+    met = []
+    house.db.on_damaged = lambda: met.append(1)
+    for order, expected in ((BAD, 0), (DAMAGED, 1)):
+        work = maker(house, order)
+        house.clock.advance(SETTLE_S)
+        work.tick()
+        assert len(met) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import tarfile
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from app import dispositivos, respaldo, restauracion
 from app.cifra import CHUNK, Cifrador, CifraError, Descifrador
 from app.domain.identidad import Rol
 from app.domain.peticiones import Alta
-from app.respaldo import Plan, Respaldo, RespaldoError
+from app.respaldo import BaseDanada, Plan, Respaldo, RespaldoError
 from tests.support.credenciales import an_account
 from tests.support.nucleo import BEGINNING, House
 
@@ -152,9 +153,20 @@ def test_a_damaged_database_makes_no_backup(house, tmp_path):
     data = bytearray(house.db.path.read_bytes())
     data[4096 * 5 : 4096 * 6] = os.urandom(4096)
     house.db.path.write_bytes(data)
-    with pytest.raises(RespaldoError):
+    with pytest.raises(BaseDanada):
         respaldo.hacer(house.db.path, tmp_path / "respaldos", LATER, "1")
     assert list((tmp_path / "respaldos").iterdir()) == []
+
+
+def test_a_copy_that_went_wrong_is_not_the_databases_fault(house, tmp_path, monkeypatch):
+    def spoil(source, target):
+        shutil.copy(source, target)
+        target.write_bytes(b"x" * 4096 + target.read_bytes()[4096:])
+
+    monkeypatch.setattr(respaldo, "copy_database", spoil)
+    with pytest.raises(RespaldoError) as told:
+        respaldo.hacer(house.db.path, tmp_path / "respaldos", LATER, "1")
+    assert not isinstance(told.value, BaseDanada)
 
 
 # --- sealing ----------------------------------------------------------------------------------------------------------

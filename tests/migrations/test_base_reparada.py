@@ -184,6 +184,18 @@ def test_damage_that_is_met_while_it_runs_is_mended_by_a_start_of_its_own(house)
     house.stop()
 
 
+def test_damage_that_a_backup_finds_is_mended_too(house):
+    """It reads the whole file, so it is often the first to meet it."""
+    house.start()
+    house.wait_device("VIEJO1")
+    spoil_while_running(house)
+    assert house.http.post("/respaldos", {}).status == 202
+    wait_until(lambda: _mended(house), 60, "it has mended itself")
+    assert house.query("PRAGMA integrity_check") == [("ok",)]
+    assert count(house) >= BEFORE
+    house.stop()
+
+
 def _mended(house):
     try:
         data = house.http.get("/avisos").json["data"]
