@@ -314,6 +314,18 @@ def test_a_dialog_is_left_without_a_keyboard(casa, ventanas):
     expect(page.locator("iot-semana")).to_be_visible()
 
 
+def test_the_way_back_leaves_no_dialog_behind(casa, ventanas):
+    device = casa.aparato("LGT0", "Por volver")
+    page = ventanas.abrir("#/horarios")
+    page.get_by_role("link", name="Por volver").click()
+    page.get_by_role("button", name="Copiar un día").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1, name="Horarios")).to_be_visible()
+    assert horarios(casa, device) is None
+
+
 @pytest.mark.parametrize(("talla", "tema"), [("estrecho", "oscuro"), ("escritorio", "claro")])
 def test_for_everyone(casa, ventanas, tema, talla):
     device = casa.aparato(

@@ -65,6 +65,7 @@ const placeOf = (direccion = '') => (direccion.split('#')[1] ?? '').replace(/^\/
 /** @param {HTMLElement} principal @param {HTMLElement} hoja @param {string} [desde] */
 async function route(principal, hoja, desde) {
   const mio = ++paso;
+  document.querySelectorAll('dialog[open]').forEach((d) => /** @type {HTMLDialogElement} */ (d).close());
   const aqui = placeOf(location.href);
   const [camino, consulta] = aqui.split('?');
   const hallada = RUTAS.find(([patron]) => patron.test(camino));
