@@ -53,14 +53,20 @@ def casa_propia(navegador: Browser, own_parts: Parts, settings: dict[str, Any]) 
 
 
 @pytest.fixture
-def ventanas(navegador: Browser, casa: Casa) -> Iterator[Ventanas]:
+def talla() -> str:
+    """The size of windows: a phone's, unless the test asks for more than one (``movil_y_mesa``)."""
+    return "telefono"
+
+
+@pytest.fixture
+def ventanas(navegador: Browser, casa: Casa, talla: str) -> Iterator[Ventanas]:
     """Opens windows on the page of ``casa``; at the end nothing may have gone wrong in them."""
-    with vigiladas(Ventanas(navegador, casa.base)) as windows:
+    with vigiladas(Ventanas(navegador, casa.base, talla)) as windows:
         yield windows
 
 
 @pytest.fixture
-def ventanas_propias(navegador: Browser, casa_propia: Casa) -> Iterator[Ventanas]:
+def ventanas_propias(navegador: Browser, casa_propia: Casa, talla: str) -> Iterator[Ventanas]:
     """The same on ``casa_propia``."""
-    with vigiladas(Ventanas(navegador, casa_propia.base)) as windows:
+    with vigiladas(Ventanas(navegador, casa_propia.base, talla)) as windows:
         yield windows

@@ -49,6 +49,7 @@ def test_what_speaks_is_nobodys_and_becomes_ours(casa, ventanas, talla):
     expect(page.get_by_role("heading", level=1, name=f"Despensa {talla}")).to_be_visible()
 
 
+@movil_y_mesa
 def test_a_photo_of_the_sticker(casa, ventanas, tmp_path):
     """Read by the backend; what the sticker says is filled in."""
     serial = casa.desconocido("LGT0")
@@ -71,6 +72,7 @@ def test_a_photo_of_something_else(ventanas, tmp_path):
     expect(page.get_by_text("no se ve ningún QR")).to_be_visible()
 
 
+@movil_y_mesa
 def test_a_link_that_the_phones_own_camera_opens(casa, ventanas):
     serial = casa.desconocido("PLG0")
     page = ventanas.abrir(f"#/anadir?qr={serial}")
@@ -78,20 +80,23 @@ def test_a_link_that_the_phones_own_camera_opens(casa, ventanas):
     expect(page.get_by_label("Nombre")).to_have_value("Enchufe")
 
 
-def test_typed_and_not_heard_yet(casa, ventanas):
+@movil_y_mesa
+def test_typed_and_not_heard_yet(casa, ventanas, talla):
     """It says what to do, and goes on by itself when the device speaks."""
     ventanas.permitir(r"/dispositivos/reclamar: 404", "status of 404")
+    serial = f"LGT0TARDIO-{talla}"
     page = ventanas.abrir("#/anadir")
     viva(page)
-    page.get_by_label("Número de serie, o el texto del QR").fill("LGT0TARDIO01")
+    page.get_by_label("Número de serie, o el texto del QR").fill(serial)
     page.get_by_role("button", name="Seguir").click()
     claim(page, Nombre="Tardía")
     expect(page.get_by_text("Todavía no se le ha oído")).to_be_visible()
-    casa.mqtt.publish(own_topic("LGT0TARDIO01"), {"estado": "inactivo"})
+    casa.mqtt.publish(own_topic(serial), {"estado": "inactivo"})
     expect(page.get_by_role("heading", name="Añadido")).to_be_visible()
-    assert casa.http.device("LGT0TARDIO01")["nombre"] == "Tardía"
+    assert casa.http.device(serial)["nombre"] == "Tardía"
 
 
+@movil_y_mesa
 def test_it_has_an_owner_already(casa, ventanas):
     device = casa.aparato("LGT0", "De antes")
     page = ventanas.abrir("#/")
@@ -101,6 +106,7 @@ def test_it_has_an_owner_already(casa, ventanas):
     expect(page.get_by_role("link", name="Verlo")).to_be_visible()
 
 
+@movil_y_mesa
 def test_somebody_elses_is_ignored(casa, ventanas):
     serial = casa.desconocido("MOV0")
     page = ventanas.abrir("#/anadir")
@@ -110,16 +116,18 @@ def test_somebody_elses_is_ignored(casa, ventanas):
     expect(row).to_have_count(0)
 
 
-def test_one_made_by_hand_is_told_what_to_put_into_it(casa, ventanas):
+@movil_y_mesa
+def test_one_made_by_hand_is_told_what_to_put_into_it(casa, ventanas, talla):
     """The lines name its own topic, the broker and its port; its password is shown once."""
+    serial = f"MIO-{talla}"
     page = ventanas.abrir("#/anadir")
     page.get_by_role("button", name="Ver qué ponerle").click()
-    page.get_by_label("Número de serie").fill("MIO-7")
+    page.get_by_label("Número de serie").fill(serial)
     page.get_by_label("Nombre").fill("Mi placa")
     page.get_by_role("button", name="Crearlo").click()
-    expect(page.locator("pre").first).to_contain_text(f"-p {casa.backend.mqtt_port} -u MIO-7")
-    expect(page.locator("dd", has_text="dispositivos/MIO-7/estado")).to_be_visible()
-    assert casa.http.device("MIO-7")["reclamado"] is True
+    expect(page.locator("pre").first).to_contain_text(f"-p {casa.backend.mqtt_port} -u {serial}")
+    expect(page.locator("dd", has_text=f"dispositivos/{serial}/estado")).to_be_visible()
+    assert casa.http.device(serial)["reclamado"] is True
 
 
 @pytest.fixture

@@ -61,18 +61,19 @@ def test_beside_the_house_on_a_desk_and_instead_of_it_on_a_phone(casa, ventanas)
     expect(page.locator("main iot-ficha").first).to_be_visible()
 
 
+@movil_y_mesa
 def test_asked_proven_refused(casa, ventanas):
     """Each in words, with what to do."""
     device = casa.aparato("LGT0", "Mandada")
     page = open_device(ventanas, device)
     viva(page)
     says = page.locator("#hoja .dice")
-    page.get_by_role("switch").click()
+    page.locator("#hoja").get_by_role("switch").click()
     expect(says).to_have_text("Encendiendo…")
     expect(page.get_by_text("Cuando el propio dispositivo lo diga")).to_be_visible()
     casa.obedecer(device["serial_number"])
     expect(says).to_have_text("Encendido")
-    page.get_by_role("switch").click()
+    page.locator("#hoja").get_by_role("switch").click()
     casa.rechazar(device["serial_number"], "tapa abierta")
     expect(says).to_have_text("No lo ha hecho")
     expect(page.get_by_text("Dice que no puede")).to_be_visible()
@@ -174,6 +175,7 @@ def test_when_it_was_on(casa, ventanas):
     expect(page.locator("iot-tira figcaption")).to_have_text("Encendido: 0 min, cambió 3 veces")
 
 
+@movil_y_mesa
 def test_its_log_by_pages_and_states(casa, ventanas, termometro):
     page = open_device(ventanas, termometro)
     log = abrir(page, "Registro")
@@ -188,6 +190,7 @@ def test_its_log_by_pages_and_states(casa, ventanas, termometro):
     assert "temperatura" in text.splitlines()[0] or "parametros" in text.splitlines()[0]
 
 
+@movil_y_mesa
 def test_settings_are_saved_and_only_what_changed_is_asked(casa, ventanas):
     device = casa.aparato("LGT0", "Antes")
     casa.sala("Estudio")
@@ -203,6 +206,7 @@ def test_settings_are_saved_and_only_what_changed_is_asked(casa, ventanas):
     assert (found["nombre"], "modo" in found["configuracion"]) == ("Después", False)
 
 
+@movil_y_mesa
 def test_it_is_released_and_deleted_only_when_that_is_confirmed(casa, ventanas):
     device = casa.aparato("LGT0", "De paso")
     page = open_device(ventanas, device)
@@ -223,21 +227,22 @@ def test_one_that_is_no_more(ventanas):
     expect(page.get_by_role("button", name="Probar otra vez")).to_be_visible()
 
 
-def test_notices_are_seen_and_solved(casa, ventanas):
-    device = casa.aparato("LGT0", "Negada")
+@movil_y_mesa
+def test_notices_are_seen_and_solved(casa, ventanas, talla):
+    device = casa.aparato("LGT0", f"Negada {talla}")
     casa.http.put(f"/dispositivos/{device['id']}", {"encendido": True})
     casa.rechazar(device["serial_number"], "sin agua")
     page = ventanas.abrir("#/avisos")
     viva(page)
-    row = page.get_by_role("listitem").filter(has_text="Negada")
+    row = page.get_by_role("listitem").filter(has_text=f"Negada {talla}")
     expect(row).to_contain_text("Nuevo:")
     row.get_by_role("button", name="Visto").click()
     expect(row).not_to_contain_text("Nuevo:")
     row.get_by_role("button", name="Resuelto").click()
     expect(row).to_contain_text("resuelto")
     expect(row).not_to_contain_text(device["serial_number"])
-    row.get_by_role("link", name="Negada").click()
-    expect(page.get_by_role("heading", level=1, name="Negada")).to_be_visible()
+    row.get_by_role("link", name=f"Negada {talla}").click()
+    expect(page.get_by_role("heading", level=1, name=f"Negada {talla}")).to_be_visible()
 
 
 def test_notices_are_told_in_english_too(casa, ventanas):

@@ -145,6 +145,7 @@ def test_midnight_is_passed_in_sight(casa, ventanas):
     expect(page.locator("ul.corta li", has_text="domingo: 22:00 – 02:00")).to_have_count(1)
 
 
+@movil_y_mesa
 def test_exact_times_days_and_the_sun_are_typed(casa, ventanas):
     casa.http.put("/casa", {"zona": "Europe/Madrid", "latitud": 40.4, "longitud": -3.7})
     device = casa.aparato("LGT0", "Escrita")
@@ -187,6 +188,7 @@ def test_what_else_a_window_says_is_kept(casa, ventanas):
     assert casa.http.get(f"/dispositivos/{device['id']}").json["configuracion"]["otra"] == 1
 
 
+@movil_y_mesa
 def test_nothing_of_somebody_elses_is_overwritten_unseen(casa, ventanas):
     device = casa.aparato("LGT0", "De dos")
     page = editor(ventanas, device)
@@ -204,6 +206,7 @@ def test_nothing_of_somebody_elses_is_overwritten_unseen(casa, ventanas):
     assert horarios(casa, device) == [{"dias": ["lunes"], "inicio": "07:00", "fin": "08:00"}]
 
 
+@movil_y_mesa
 def test_a_draft_that_was_left_is_not_lost(casa, ventanas):
     device = casa.aparato("LGT0", "Borrador")
     page = editor(ventanas, device)
@@ -216,6 +219,7 @@ def test_a_draft_that_was_left_is_not_lost(casa, ventanas):
     guardar(page)
 
 
+@movil_y_mesa
 def test_special_days_and_holidays(casa, ventanas):
     device = casa.aparato("LGT0", "Navidad")
     page = editor(ventanas, device)
@@ -234,6 +238,7 @@ def test_special_days_and_holidays(casa, ventanas):
     assert found["festivos"] == "domingo"
 
 
+@movil_y_mesa
 def test_aside_from_the_schedule_and_back(casa, ventanas):
     device = casa.aparato(
         "LGT0",
@@ -288,6 +293,17 @@ def test_days_are_told_as_people_say_them(casa, ventanas):
     page = editor(ventanas, device)
     for told in ("de domingo a martes: 20:00", "viernes y domingo: 20:00", "fin de semana: 20:00"):
         expect(page.locator("ul.corta li", has_text=told)).to_have_count(1)
+
+
+def test_the_list_follows_what_others_change(casa, ventanas):
+    device = casa.aparato("LGT0", "Cambiada")
+    page = ventanas.abrir("#/horarios")
+    viva(page)
+    row = page.get_by_role("link", name="Cambiada")
+    expect(row).to_contain_text("A mano")
+    week = [{"dias": ["jueves"], "inicio": "20:00", "fin": "21:00"}]
+    casa.http.put(f"/dispositivos/{device['id']}", {"configuracion": {"horarios": week, "modo": "horario"}})
+    expect(row).to_contain_text("jueves: 20:00")
 
 
 def test_a_house_without_a_place_has_no_sun_and_says_so(casa, ventanas):

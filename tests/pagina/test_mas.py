@@ -57,22 +57,23 @@ def test_rooms_are_made_filled_and_let_go(casa, ventanas, talla):
     assert casa.http.get(f"/dispositivos/{device['id']}").json["habitacion_id"] is None
 
 
-def test_a_scene_is_made_and_applied_from_the_house(casa, ventanas):
-    device = casa.aparato("LGT0", "De escena")
+@movil_y_mesa
+def test_a_scene_is_made_and_applied_from_the_house(casa, ventanas, talla):
+    device, scene = casa.aparato("LGT0", f"De escena {talla}"), f"Cine {talla}"
     page = ventanas.abrir("#/mas/escenas")
     viva(page)
     page.get_by_role("button", name="Escena nueva").click()
     with asked(page) as dialog:
-        dialog.get_by_label("Nombre").fill("Cine")
-        dialog.get_by_label("De escena").select_option(label="Encendido")
+        dialog.get_by_label("Nombre").fill(scene)
+        dialog.get_by_label(device["nombre"]).select_option(label="Encendido")
         dialog.get_by_role("button", name="Guardar").click()
-    expect(listed(page, "Cine")).to_contain_text("Encendido: De escena")
+    expect(listed(page, scene)).to_contain_text(f"Encendido: {device['nombre']}")
     page.goto(page.url.split("#")[0] + "#/")
-    page.get_by_role("button", name="Cine", exact=True).click()
-    expect(page.locator(".dicho")).to_contain_text("«Cine» está pedida")
-    expect(ficha(page, "De escena").locator(".dice")).to_have_text("Encendiendo…")
+    page.get_by_role("button", name=scene, exact=True).click()
+    expect(page.locator(".dicho")).to_contain_text(f"«{scene}» está pedida")
+    expect(ficha(page, device["nombre"]).locator(".dice")).to_have_text("Encendiendo…")
     casa.obedecer(device["serial_number"])
-    expect(ficha(page, "De escena").locator(".dice")).to_have_text("Encendido")
+    expect(ficha(page, device["nombre"]).locator(".dice")).to_have_text("Encendido")
 
 
 def test_what_else_a_scene_says_is_kept(casa, ventanas):
@@ -89,6 +90,7 @@ def test_what_else_a_scene_says_is_kept(casa, ventanas):
     assert found == {"modo": "manual", "encendido": False}
 
 
+@movil_y_mesa
 def test_name_place_and_holidays(casa, ventanas):
     page = ventanas.abrir("#/mas/casa")
     viva(page)
@@ -117,6 +119,7 @@ def test_a_wrong_zone_is_said_beside_what_was_written(casa, ventanas):
     expect(page.get_by_label("Zona horaria")).to_have_value("Europa/Madriz")
 
 
+@movil_y_mesa
 def test_accounts_with_a_part_of_the_house(casa, ventanas):
     """Made, limited, shut out, deleted."""
     casa.sala("Cuarto de Luis")
@@ -142,24 +145,26 @@ def test_accounts_with_a_part_of_the_house(casa, ventanas):
     expect(listed(page, "luis")).to_have_count(0)
 
 
-def test_a_token_is_shown_once_and_revoked(casa, ventanas):
-    account(casa, "marta", "administrador")
+@movil_y_mesa
+def test_a_token_is_shown_once_and_revoked(casa, ventanas, talla):
+    account(casa, f"marta.{talla}", "administrador")
     page = ventanas.abrir("#/mas/accesos")
     viva(page)
     page.get_by_role("button", name="Token nuevo").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Nombre").fill("tableta")
-    dialog.get_by_label("Usuario").fill("marta")
+    dialog.get_by_label("Usuario").fill(f"marta.{talla}")
     dialog.get_by_role("button", name="Crear").click()
     shown = page.get_by_role("dialog", name="tableta").get_by_label("Copiar").first
     expect(shown).to_have_value(re.compile("^iot_"))
     page.get_by_role("button", name="Ya lo tengo").click()
     row = listed(page, "tableta")
-    expect(row).to_contain_text("Ver y encender · marta · sin usar")
+    expect(row).to_contain_text(f"Ver y encender · marta.{talla} · sin usar")
     row.get_by_role("button", name="Revocar").click()
     expect(row).to_have_count(0)
 
 
+@movil_y_mesa
 def test_a_backup_is_made_and_taken_away(casa, ventanas):
     page = ventanas.abrir("#/mas/respaldos")
     viva(page)
@@ -174,6 +179,7 @@ def test_a_backup_is_made_and_taken_away(casa, ventanas):
     page.get_by_role("dialog").get_by_role("button", name="Cancelar").click()
 
 
+@movil_y_mesa
 def test_health_in_plain_words(ventanas):
     page = ventanas.abrir("#/mas/salud")
     expect(page.locator(".grande")).to_be_visible()
@@ -183,6 +189,7 @@ def test_health_in_plain_words(ventanas):
     expect(part.locator("dt").first).to_be_visible()
 
 
+@movil_y_mesa
 def test_the_audit_says_who_did_what(casa, ventanas):
     casa.aparato("LGT0", "Anotada en el registro")
     page = ventanas.abrir("#/mas/registro")
@@ -195,6 +202,7 @@ def test_another_phone_is_told_an_address_that_it_reaches(ventanas):
     expect(page.locator(".secreto input")).to_have_value(re.compile("^http://"))
 
 
+@movil_y_mesa
 def test_language_and_theme_are_this_browsers(ventanas):
     page = ventanas.abrir("#/mas")
     page.get_by_label("Aspecto").select_option("oscuro")
@@ -205,13 +213,14 @@ def test_language_and_theme_are_this_browsers(ventanas):
     expect(page.get_by_role("heading", level=1)).to_have_text("More")
 
 
-def test_the_first_account_then_out_and_in_again(navegador, own_parts):
+@movil_y_mesa
+def test_the_first_account_then_out_and_in_again(navegador, own_parts, talla):
     """In a house that asks everybody for an account: by the code that the start showed; a wrong password is told; who
     signs in comes to where they were going."""
     backend = own_parts.backend(own_parts.mosquitto(), start=False, TRUSTED_NETWORKS="[]")
     backend.launch()
     code = wait_until(lambda: re.search(r"con el código\s+(\S+)", backend.process.log()), 20, "the code is shown")
-    with vigiladas(Ventanas(navegador, f"http://127.0.0.1:{backend.port}/")) as ventanas:
+    with vigiladas(Ventanas(navegador, f"http://127.0.0.1:{backend.port}/", talla)) as ventanas:
         ventanas.permitir("401", "403", "422")
         page = ventanas.abrir("#/mas/cuentas")
         expect(page.get_by_role("heading", name="Bienvenida")).to_be_visible()

@@ -118,18 +118,22 @@ class Faltas:
 
 # --- windows ----------------------------------------------------------------------------------------------------------
 class Ventanas:
-    """Opens windows on the page and remembers what went wrong in them. ``base`` is where the page is served."""
+    """Opens windows on the page and remembers what went wrong in them.
 
-    def __init__(self, browser: Browser, base: str) -> None:
+    ``base`` is where the page is served, ``talla`` the size of a window of which no other is told.
+    """
+
+    def __init__(self, browser: Browser, base: str, talla: str = "telefono") -> None:
         self._browser, self.base = browser, base
         self._contexts: list[BrowserContext] = []
+        self.talla = talla
         self.faltas = Faltas()
 
     def abrir(
         self,
         donde: str | None = "",
         *,
-        talla: Talla | str = "telefono",
+        talla: Talla | str = "",
         tema: str = "claro",
         idioma: str = "es",
         quieto: bool = False,
@@ -138,7 +142,7 @@ class Ventanas:
     ) -> Page:
         """A window of a new context. ``donde``: path or hash under ``base`` (None: stay on an empty page); ``quieto``:
         reduced motion; the rest goes to Playwright's ``new_context``."""
-        page = self.contexto(talla=talla, tema=tema, idioma=idioma, quieto=quieto, **context).new_page()
+        page = self.contexto(talla=talla or self.talla, tema=tema, idioma=idioma, quieto=quieto, **context).new_page()
         if donde is not None:
             page.goto((base or self.base).rstrip("/") + "/" + donde.lstrip("/"))
         return page

@@ -87,7 +87,7 @@ async function route(principal, hoja, desde) {
   const titulo = donde.querySelector('h1');
   document.title = titulo?.textContent || t('casa');
   dispatchEvent(new Event('en-pantalla'));
-  if (bajo && !principal.firstChild && matchMedia('(min-width: 900px)').matches) void open('principal', principal, bajo, bajo === 'casa' ? '' : 'horario', { ...destino, direccion: debajo }, () => true);
+  if (bajo && !principal.firstChild && matchMedia('(min-width: 900px)').matches) void open('principal', principal, bajo, bajo === 'casa' ? '' : 'horario', { ...destino, direccion: debajo }, () => mio === paso);
   if (primera) return;
   if (!esHoja) scrollTo(0, 0);
   titulo?.setAttribute('tabindex', '-1');

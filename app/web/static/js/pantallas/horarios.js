@@ -24,7 +24,7 @@ export function show(donde) {
   };
   fill(donde, h('div', { class: 'horarios' }, h('h1', null, t('horarios')), lista));
   draw();
-  const quitar = [casa.on('lista', draw), casa.on('dispositivo', (d) => told.get(d.id) !== plan(d) && draw())];
+  const quitar = [casa.on('lista', draw), casa.on('dispositivo', (d) => told.has(d.id) && told.get(d.id) !== plan(d) && draw())];
   return () => quitar.forEach((q) => q());
 }
 
