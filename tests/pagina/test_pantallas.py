@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.navegador import cada_tema, sin_desborde, sin_faltas
+from tests.support.navegador import movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.procesos import ROOT
 
 JS = ROOT / "app" / "web" / "static" / "js"
@@ -19,6 +19,7 @@ SCREENS = {
 }
 # A key of a catalogue where words should be: `sin_habitacion`, `medida.db`.
 KEY = re.compile(r"(?<![\w./-])[a-z]+(?:_[a-z0-9]+)+(?![\w./-])|(?<![\w./@-])[a-z_]+\.[a-z_]+(?![\w./-])")
+DARK = "() => getComputedStyle(document.documentElement).colorScheme === 'dark'"
 NO_KEYS = {"max_queued_messages", "upgrade_outgoing_qos"}  # settings of a broker, as it calls them
 
 
@@ -65,12 +66,16 @@ def opened(ventanas, route, furnished, **look):
 
 
 @pytest.mark.parametrize("route", list(SCREENS))
-@pytest.mark.parametrize("talla", ["telefono", "escritorio"])
-@cada_tema
-def test_it_is_accessible_and_fits(amueblada, ventanas, route, talla, tema):
-    page = opened(ventanas, route, amueblada, talla=talla, tema=tema)
+@movil_y_mesa
+def test_it_is_accessible_and_fits(amueblada, ventanas, route):
+    """In the light, and in the dark that falls while it is looked at."""
+    page = opened(ventanas, route, amueblada)
     sin_faltas(page)
     sin_desborde(page)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)  # what changes its colour slowly
+    assert page.evaluate(DARK)
+    sin_faltas(page)
 
 
 @pytest.mark.parametrize("route", list(SCREENS))
