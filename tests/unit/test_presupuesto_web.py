@@ -64,7 +64,8 @@ def web(tmp_path, monkeypatch):
 def test_what_is_too_large_is_named(web):
     """Bytes of the three weights, lines of a file, of the chart, of a function; comments weigh nothing."""
     (web / "static/js/largo.js").write_text("x()\n" * 421)
-    (web / "static/js/elementos/grafica.js").write_text("x()\n" * 301)
+    (web / "static/js/elementos/grafica.js").write_text("x() // y\n/** z */\n" * 151)
+    (web / "static/js/elementos/trazo.js").write_text("x()\n" * 150)
     (web / "static/js/f.js").write_text("function f() {\n" + "x()\n" * 50 + "}\n" + "/** a */" * 20_000)
     for folder, name, size in (
         ("css", "base.css", 80_000),
@@ -74,12 +75,12 @@ def test_what_is_too_large_is_named(web):
         (web / "static" / folder).mkdir(exist_ok=True)
         (web / "static" / folder / name).write_text("x" * size)
     said, faults = presupuesto_web.measure()
-    assert said.startswith("page: 6 files; bytes for the house, a family, in all: 8")
+    assert said.startswith("page: 7 files, 301 lines of chart; bytes for the house, a family, in all: 8")
     assert [fault.split(": ", 1)[-1] for fault in faults if ".js" in fault] == [
-        "301 lines, 300 are allowed",
         "f has 52 lines",
         "421 lines, 420 are allowed",
     ]
+    assert faults[-1] == "the chart has 301 lines of code, 300 are allowed"
     assert [fault.partition(" bytes ")[2] for fault in faults[:3]] == [
         "at first sight, 75000 are allowed",
         "for a family, 150000 are allowed",
