@@ -34,8 +34,7 @@ log = logging.getLogger(__name__)
 BACKOFF_S = (0.05, 5.0)
 DIRECT_MAX = 16
 """So many messages of one read are stored by the thread that read them, when nothing waits before them."""
-MAX_KNOWN = 1000
-"""Devices remembered between batches, some 2 KB each."""
+MAX_KNOWN = 1000  # devices remembered between batches, some 2 KB each
 NEVER = -1
 CON_CREDENCIAL = (
     "serial_con_credencial",
@@ -339,6 +338,7 @@ class Ingest:
 
     def _store(self, batch: _Batch, *, final: bool) -> None:
         self._criba.olvidar()  # what an earlier try chose
+        self._known_at = NEVER if batch.confirmed or batch.session_lost else self._known_at  # those write to devices
         with self._db.unit_of_work() as uow:
             if batch.session_lost:
                 dispositivos.olvidar_confirmadas(uow)
@@ -348,7 +348,7 @@ class Ingest:
             rechazos.registrar(uow, [*batch.rechazos, *fate.rejected], keep=self._limits.rejected_max)
             if final:
                 self._ventana.save(uow)
-        if batch.reportes and not batch.confirmed and not batch.session_lost:  # those write to devices by themselves
+        if batch.reportes:
             self._known_at = uow.number
         if final:
             self._ventana.saved()

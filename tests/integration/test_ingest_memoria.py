@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app import dispositivos
@@ -24,6 +24,8 @@ def delivery(n: int) -> Delivery:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
+@example(steps=["edit", "report", "confirm"])
+@example(steps=["edit", "report", "confirm", "report", "lost", "report"])
 def test_what_others_write_between_batches_stays(steps):
     """A model beside it: name, claim, confirmed version and last value must be those of the steps, in any order."""
     with fast_folder() as folder, line(Path(folder), start=False) as it:
