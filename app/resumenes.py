@@ -214,16 +214,16 @@ def leer(conn: Connection, nivel: int, serie_id: int, desde: int, hasta: int) ->
     return [(begin, Resumen(*values)) for begin, *values in rows]
 
 
-def anterior(conn: Connection, nivel: int, serie_id: int, antes_de: int) -> tuple[int, Punto] | None:
-    """(beginning, last point) of the last summary of a level that begins before that second."""
+def anterior(conn: Connection, nivel: int, serie_id: int, antes_de: int) -> Punto | None:
+    """The last point of the last summary of a level that begins before that second."""
     if nivel == CINCO:
         here = leer(conn, CINCO, serie_id, antes_de - antes_de % HORA, antes_de)
         if here:
-            return here[-1][0], Punto(here[-1][1].ultimo_en, here[-1][1].ultimo)
+            return Punto(here[-1][1].ultimo_en, here[-1][1].ultimo)
         nivel = HORA
         antes_de -= antes_de % HORA
     row = raw(conn).execute(_BEFORE, (nivel, serie_id, antes_de)).fetchone()
-    return None if row is None else (row[0], Punto(row[1], row[2]))
+    return None if row is None else Punto(*row)
 
 
 def guardar(conn: Connection, cambio: Cambio) -> None:
@@ -254,7 +254,6 @@ _ALL_PARTS = (
     "ORDER BY inicio"
 )
 _BEFORE = (
-    "SELECT inicio, ultimo_en, ultimo FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio < ? "
-    "ORDER BY inicio DESC LIMIT 1"
+    "SELECT ultimo_en, ultimo FROM resumen WHERE nivel = ? AND serie_id = ? AND inicio < ? ORDER BY inicio DESC LIMIT 1"
 )
 _PUT = f"INSERT OR REPLACE INTO resumen (nivel, serie_id, inicio, {_VALUES}, partes) VALUES ({','.join('?' * 15)})"

@@ -109,10 +109,9 @@ class _Lector:
             if (level, serie) == (nivel, serie_id):
                 if limits[0] <= begin < limits[-1]:
                     found[begin] = r
-                elif begin < limits[0] and (before is None or begin >= before[0]):
-                    before = begin, Punto(r.ultimo_en, r.ultimo)
-        last = None if before is None else before[1]
-        return self._cut(sorted(found.items()), last, es_contador(de.nombre))
+                elif begin < limits[0] and (before is None or r.ultimo_en >= before.en):
+                    before = Punto(r.ultimo_en, r.ultimo)
+        return self._cut(sorted(found.items()), before, es_contador(de.nombre))
 
     def _cut(self, told: Sequence[tuple[int, Resumen]], before: Punto | None, counter: bool) -> list[Cubo]:
         """The summaries dealt out to the stretches; those to come are left out."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app import bloques, dispositivos, series
@@ -34,6 +34,13 @@ ROWS = st.lists(
         SPREAD.map(lambda s: sello_de(NIGHT + s)),
     ),
     max_size=30,
+)
+
+
+# A row that comes late, into five minutes before the last that are told of, of the hour before what is asked for.
+LATE = (
+    [(1, "activo", {}, sello_de(NIGHT)), (1, "activo", {"agua_total": 2.5}, sello_de(NIGHT + 300))],
+    [(1, "activo", {"agua_total": 1}, sello_de(NIGHT))],
 )
 
 
@@ -97,6 +104,7 @@ def check(house, que, answer):
 
 
 @settings(max_examples=40, deadline=None)
+@example(*LATE, 3600, 1800, 1, "Europe/Madrid", False)
 @given(
     ROWS, ROWS, SPREAD, st.sampled_from([1800, 86_400, 20 * 86_400, 60 * 86_400]), st.integers(1, 40),
     st.sampled_from(["Europe/Madrid", "Asia/Kathmandu"]), st.booleans(),
