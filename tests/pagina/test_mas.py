@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, movil_y_mesa, sin_desborde, sin_faltas, vigiladas
+from tests.support.navegador import Ventanas, movil_y_mesa, sin_faltas, vigiladas
 from tests.support.pagina import ficha, viva
 from tests.support.procesos import wait_until
 
 CLAVE = "tres palabras bien sueltas"
-PARTES = ("casa", "habitaciones", "escenas", "cuentas", "accesos", "respaldos", "salud", "registro", "telefono")
 
 
 @contextmanager
@@ -242,17 +240,3 @@ def test_the_first_account_then_out_and_in_again(navegador, own_parts, talla):
         page.get_by_role("button", name="Entrar").click()
         viva(page)
         expect(page.get_by_role("heading", level=1, name="Casa")).to_be_visible()
-
-
-@pytest.mark.parametrize(("talla", "tema", "idioma"), [("estrecho", "oscuro", "es"), ("escritorio", "claro", "en")])
-def test_every_part_is_for_everyone(casa, ventanas, tema, talla, idioma):
-    """axe and no scrolling sideways, on the narrowest and the widest screen; test_pantallas.py has all the others."""
-    casa.sala("Salón de las horas muertas y otras cosas largas")
-    page = ventanas.abrir("#/mas", tema=tema, talla=talla, idioma=idioma)
-    viva(page)
-    for part in ("", *(f"/{name}" for name in PARTES)):
-        page.goto(page.url.split("#")[0] + f"#/mas{part}")
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        page.wait_for_function("() => !document.querySelector('main .hueco')")
-        sin_faltas(page)
-        sin_desborde(page)

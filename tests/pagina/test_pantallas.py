@@ -43,6 +43,7 @@ def amueblada(casa):
     casa.http.put(f"/dispositivos/{terca['id']}", {"encendido": True})
     casa.rechazar(terca["serial_number"], "no puedo")
     casa.desconocido()
+    casa.sala("Salón de las horas muertas y otras cosas largas")
     return {"dispositivo": sensor["id"], "horario": luz["id"]}
 
 

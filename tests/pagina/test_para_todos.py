@@ -39,19 +39,21 @@ def estados(casa):
 
 
 @cada_talla
-@cada_tema
 @cada_idioma
-def test_the_house_is_accessible_and_fits(estados, casa, ventanas, talla, tema, idioma):
-    """In all its states: on, off, refused, unanswered, pending."""
-    page = ventanas.abrir("#/", talla=talla, tema=tema, idioma=idioma)
+def test_the_house_is_accessible_and_fits(estados, casa, ventanas, talla, idioma):
+    """In all its states: on, off, refused, unanswered, pending; in the light, and in the dark that falls."""
+    page = ventanas.abrir("#/", idioma=idioma)
     expect(dice(page, "Muda")).to_have_text({"es": "No contestó", "en": "It did not answer"}[idioma])
     expect(dice(page, "Rechazada")).to_have_text({"es": "No lo ha hecho", "en": "It did not do it"}[idioma])
     expect(dice(page, "Perdida")).to_contain_text({"es": "Sin señal desde", "en": "No signal since"}[idioma])
-    pedida = casa.aparato("LGT0", f"Pedida {talla} {tema} {idioma}", sala="Cocina")["nombre"]
+    pedida = casa.aparato("LGT0", f"Pedida {talla} {idioma}", sala="Cocina")["nombre"]
     mando(page, pedida).click()
     expect(mando(page, pedida)).to_have_attribute("aria-busy", "true")
     sin_faltas(page)
     sin_desborde(page)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)  # what changes its colour slowly
+    sin_faltas(page)
 
 
 @cada_tema
