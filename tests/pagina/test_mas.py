@@ -169,6 +169,9 @@ def test_a_backup_is_made_and_taken_away(casa, ventanas):
     page.get_by_role("button", name="Hacer uno ahora").click()
     row = page.locator("li.tarjeta").first
     expect(row).to_be_visible(timeout=20_000)
+    box = row.locator("p").bounding_box()
+    assert box is not None
+    assert box["width"] > 120, "its buttons leave room for its words, or are below them"
     with page.expect_download() as started:
         row.get_by_role("link", name="Descargar").click()
     assert started.value.path().stat().st_size > 1000
