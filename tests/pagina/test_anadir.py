@@ -122,6 +122,7 @@ def test_one_made_by_hand_is_told_what_to_put_into_it(casa, ventanas, talla):
     serial = f"MIO-{talla}"
     page = ventanas.abrir("#/anadir")
     page.get_by_role("button", name="Ver qué ponerle").click()
+    expect(page.get_by_role("heading", level=1, name="Uno hecho por uno mismo")).to_be_visible()
     page.get_by_label("Número de serie").fill(serial)
     page.get_by_label("Nombre").fill("Mi placa")
     page.get_by_role("button", name="Crearlo").click()
