@@ -84,6 +84,7 @@ def test_it_is_accessible_and_fits(amueblada, ventanas, route):
 def test_nothing_sticks_out_of_320_px_and_every_sentence_has_words(amueblada, ventanas, route, idioma):
     """The narrowest phone; no key of a catalogue where words should be (codes hide in details); a title."""
     page = opened(ventanas, route, amueblada, talla="estrecho", idioma=idioma)
+    sin_faltas(page)
     sin_desborde(page)
     shown = page.evaluate("""() => {
         const copy = document.body.cloneNode(true)

@@ -131,7 +131,10 @@ async function open(sitio, donde, archivo, parte, destino, vigente) {
     abiertas[sitio] = cierre;
     if (sitio === 'principal') mostrado = destino.direccion;
   } catch (error) {
-    if (vigente()) fill(donde, h('div', { class: 'vacio', role: 'alert' }, h('h1', null, t('no_se_pudo')), h('p', null, sorry(error)),
+    if (!vigente()) return;
+    shut(sitio, donde);
+    if (sitio === 'principal') mostrado = undefined;
+    fill(donde, h('div', { class: 'vacio', role: 'alert' }, h('h1', null, t('no_se_pudo')), h('p', null, sorry(error)),
       h('button', { class: 'boton', onclick: () => (isLost(error) ? location.reload() : again()) }, t('otra_vez'))));
   }
 }

@@ -1,7 +1,7 @@
 /** Words of the notices. @type {Record<string, import('../i18n.js').Texto>} */
 export default {
   'avisos.todos': 'Mark all as seen', 'avisos.antes': 'Older', 'avisos.ninguno': 'No notices', 'avisos.ninguno_que': 'If something in the house needs attention, it appears here.', 'avisos.nuevo': 'New:',
-  'avisos.veces': '{n} times', 'avisos.resuelto': 'solved', 'avisos.ver': 'View', 'avisos.visto': 'Seen', 'avisos.resolver': 'Solved', 'gravedad.info': 'For information', 'gravedad.advertencia': 'Attention', 'gravedad.grave': 'Serious',
+  'avisos.veces': '{n} times', 'avisos.resuelto': 'solved', 'avisos.visto': 'Seen', 'avisos.resolver': 'Solved', 'gravedad.info': 'For information', 'gravedad.advertencia': 'Attention', 'gravedad.grave': 'Serious',
   // What the backend says in Spanish, by the kind of the notice; a rule's notice is somebody's own words.
   'dicho.dispositivo_perdido': '{aparato} does not answer', 'dicho.orden_expirada': '{aparato} did not do what it was asked: there was no answer', 'dicho.orden_rechazada': '{aparato} did not do what it was asked: it cannot, or stayed as it was',
   'dicho.broker_caido': 'No connection with the MQTT broker: nothing new is known of any device', 'dicho.disco': 'The disk of the house’s data is almost full; without room nothing can be stored', 'dicho.reloj': 'The machine’s clock is wrong: schedules wait until it is set', 'dicho.reloj_salto': 'The machine’s clock jumped',

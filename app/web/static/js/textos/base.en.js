@@ -2,7 +2,7 @@
 export default {
   casa: 'Home', horarios: 'Schedules', avisos: 'Notices', mas: 'More', sitios: 'Places', detalle: 'Detail', saltar: 'Skip to content', sin_leer: 'unread',
   cerrar: 'Close', guardar: 'Save', cancelar: 'Cancel', borrar: 'Delete', anadir: 'Add', volver: 'Back', otra_vez: 'Try again', si: 'Yes', no: 'No',
-  copiar: 'Copy', copiado: 'Copied', nombre: 'Name', guardado: 'Saved', detalles: 'Details', cargando: 'Loading…',
+  copiar: 'Copy', copiado: 'Copied', nombre: 'Name', guardado: 'Saved', detalles: 'Details',
   no_se_pudo: 'That did not work', sin_conexion: 'Offline', conectando: 'Connecting…', sin_conexion_casa: 'No connection to the house',
   viejo: 'No connection to the house. What you see is from {hace}.',
   ahora_mismo: 'just now', hace_un_momento: 'a moment ago',

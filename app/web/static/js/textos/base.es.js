@@ -2,7 +2,7 @@
 export default {
   casa: 'Casa', horarios: 'Horarios', avisos: 'Avisos', mas: 'Más', sitios: 'Sitios', detalle: 'Detalle', saltar: 'Ir al contenido', sin_leer: 'sin leer',
   cerrar: 'Cerrar', guardar: 'Guardar', cancelar: 'Cancelar', borrar: 'Borrar', anadir: 'Añadir', volver: 'Volver', otra_vez: 'Probar otra vez', si: 'Sí', no: 'No',
-  copiar: 'Copiar', copiado: 'Copiado', nombre: 'Nombre', guardado: 'Guardado', detalles: 'Detalles', cargando: 'Cargando…',
+  copiar: 'Copiar', copiado: 'Copiado', nombre: 'Nombre', guardado: 'Guardado', detalles: 'Detalles',
   no_se_pudo: 'No se ha podido', sin_conexion: 'Sin conexión', conectando: 'Conectando…', sin_conexion_casa: 'Sin conexión con la casa',
   viejo: 'Sin conexión con la casa. Lo que ves es de {hace}.',
   ahora_mismo: 'ahora mismo', hace_un_momento: 'hace un momento',
