@@ -229,7 +229,7 @@ def test_whoever_comes_back_from_a_device_is_where_they_were(casa, ventanas, tal
         expect(page.get_by_role("heading", level=1, name=f"Vuelta {talla} 13")).to_be_visible()
         close()
         expect(page.locator("#hoja")).to_be_hidden()
-        assert page.evaluate("scrollY") == scrolled
+        page.wait_for_function("y => scrollY === y", arg=scrolled)
         expect(last).to_be_focused()
         expect(page.get_by_role("searchbox")).to_have_value(f"vuelta {talla}")
     assert page.evaluate("history.length") == length + 1

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Dedos, Ventanas, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import Dedos, Ventanas, caja, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
 
@@ -129,8 +129,7 @@ def test_two_fingers_zoom_and_one_reads(casa, ventanas, termometro):
     expect(chart.locator("path.linea")).not_to_have_count(0)
     chart.locator("svg").tap(position={"x": 280, "y": 60})
     expect(chart.locator(".lectura[data-lee]")).to_contain_text("°C")
-    box = chart.locator("svg").bounding_box()
-    assert box is not None
+    box = caja(chart.locator("svg"))
     middle, y = box["x"] + box["width"] / 2, box["y"] + 60
     fingers, widths = Dedos(page), [chart.evaluate("grafica => grafica.ancho")]
     fingers.poner((middle - 20, y), (middle + 20, y))
@@ -145,8 +144,7 @@ def test_the_mouse_drags_it_along(casa, ventanas, termometro):
     page = open_device(ventanas, termometro, talla="escritorio")
     chart = page.locator("iot-grafica")
     expect(chart.locator("path.linea")).not_to_have_count(0)
-    box = chart.locator("svg").bounding_box()
-    assert box is not None
+    box = caja(chart.locator("svg"))
     page.mouse.move(box["x"] + 100, box["y"] + 60)
     page.mouse.down()
     ends = []

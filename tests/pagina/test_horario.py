@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Dedos, Ventanas, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import Dedos, Ventanas, caja, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import viva
 
 LUNES = {"dias": ["lunes"], "inicio": "10:00", "fin": "12:00"}
@@ -31,8 +31,7 @@ def pista(page: Page, dia: int) -> Locator:
 def arrastrar(page: Page, fila: Locator, desde: float, hasta: float) -> None:
     """Drag along a row, from one hour to another."""
     fila.scroll_into_view_if_needed()
-    box = fila.bounding_box()
-    assert box is not None
+    box = caja(fila)
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * desde / 24, y)
     page.mouse.down()
@@ -69,14 +68,12 @@ def test_it_is_painted_and_stretched_with_a_finger(casa, ventanas):
     page = editor(ventanas, device)
     row = pista(page, 2)
     row.scroll_into_view_if_needed()
-    box = row.bounding_box()
-    assert box is not None
+    box = caja(row)
     y, hour = box["y"] + box["height"] / 2, box["width"] / 24
     fingers = Dedos(page)
     fingers.arrastrar((box["x"] + 7 * hour, y), (box["x"] + 12 * hour, y))
     expect(page.locator(".globo")).to_have_text("miércoles: 07:00 – 12:00")
-    handle = page.locator(".asa.fin").bounding_box()
-    assert handle is not None
+    handle = caja(page.locator(".asa.fin"))
     assert min(handle["width"], handle["height"]) >= 44
     x = handle["x"] + 8
     fingers.arrastrar((x, y), (x + 3 * hour, y))
@@ -91,8 +88,7 @@ def test_scrolling_over_the_week_paints_nothing(casa, ventanas):
     sheet, fingers = page.locator("#hoja"), Dedos(page)
     for row in (3, 4):  # where nothing is, and on a window of the sun
         sheet.evaluate("e => e.scrollTo(0, 0)")
-        box = pista(page, row).bounding_box()
-        assert box is not None
+        box = caja(pista(page, row))
         x, y = box["x"] + box["width"] / 2, box["y"] + 20
         fingers.arrastrar((x, y), (x + 4, y - 220))
         page.wait_for_function("() => document.querySelector('#hoja').scrollTop > 50")

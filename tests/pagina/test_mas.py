@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.support.casa_viva import Casa
-from tests.support.navegador import Ventanas, movil_y_mesa, sin_faltas, vigiladas
+from tests.support.navegador import Ventanas, caja, movil_y_mesa, sin_faltas, vigiladas
 from tests.support.pagina import ficha, viva
 from tests.support.procesos import wait_until
 
@@ -169,8 +169,7 @@ def test_a_backup_is_made_and_taken_away(casa, ventanas):
     page.get_by_role("button", name="Hacer uno ahora").click()
     row = page.locator("li.tarjeta").first
     expect(row).to_be_visible(timeout=20_000)
-    box = row.locator("p").bounding_box()
-    assert box is not None
+    box = caja(row.locator("p"))
     assert box["width"] > 120, "its buttons leave room for its words, or are below them"
     with page.expect_download() as started:
         row.get_by_role("link", name="Descargar").click()

@@ -152,7 +152,7 @@ def test_the_theme_follows_the_system_until_somebody_chooses(estados, ventanas):
     colour = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
-    assert page.evaluate(colour) != light
+    page.wait_for_function(f"light => {colour} !== light", arg=light)
 
 
 @pytest.mark.parametrize("tema", ["claro", "oscuro"])

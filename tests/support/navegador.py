@@ -33,6 +33,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Error,
+    FloatRect,
     Locator,
     Page,
     Playwright,
@@ -200,6 +201,21 @@ def vigiladas(windows: Ventanas) -> Iterator[Ventanas]:
 
 
 # --- touching ---------------------------------------------------------------------------------------------------------
+_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+
+
+def caja(locator: Locator) -> FloatRect:
+    """Where it is on the screen, as soon as it is in the same place in two frames: the page may still be drawing."""
+    before = None
+    for _ in range(PATIENCE_MS // 50):
+        box = locator.bounding_box()
+        if box and box == before:
+            return box
+        before = box  # None: taken out and drawn anew in between
+        locator.page.evaluate(_FRAMES)
+    raise AssertionError(f"{locator} does not come to rest")
+
+
 class Dedos:
     """Fingers on a page, as a touch screen tells of them; Playwright itself only taps."""
 
@@ -212,7 +228,7 @@ class Dedos:
     def llevar(self, *at: tuple[float, float]) -> None:
         """To there, all of them; returns when the page has drawn what came of it (moves are told once a frame)."""
         self._tell("touchMove", at)
-        self._page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+        self._page.evaluate(_FRAMES)
 
     def quitar(self) -> None:
         self._tell("touchEnd", ())
