@@ -137,8 +137,9 @@ def con_camara(playwright: Playwright, casa: Casa, tmp_path: Path) -> Iterator[V
     serial = casa.desconocido("FAN0")
     film = tmp_path / "pegatina.y4m"
     film.write_bytes(still(sticker(serial)))
-    flags = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-    with chromium(playwright, *flags, f"--use-file-for-fake-video-capture={film}") as browser:
+    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    flags.append(f"--use-file-for-fake-video-capture={film}")
+    with chromium(playwright, *flags, entero=True) as browser:
         with vigiladas(Ventanas(browser, casa.base)) as windows:
             yield windows
 

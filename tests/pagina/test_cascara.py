@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Browser, Playwright, expect
 
-from tests.support.navegador import movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import chromium, movil_y_mesa, sin_desborde, sin_faltas
 from tests.support.pagina import dice, mando, valor, viva
 
 CAIDA = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE", "ERR_FAILED")
 CONTROLLED = "() => navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"
+
+
+@pytest.fixture(scope="module")
+def navegador(playwright: Playwright) -> Iterator[Browser]:
+    """The whole browser: to install a page is its business."""
+    with chromium(playwright, entero=True) as browser:
+        yield browser
 
 
 @movil_y_mesa

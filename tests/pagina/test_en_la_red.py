@@ -33,7 +33,7 @@ def cable() -> Iterator[OtraMaquina]:
 @pytest.fixture(scope="module")
 def navegador(playwright: Playwright, cable: OtraMaquina) -> Iterator[Browser]:
     """Chromium on the other machine."""
-    with chromium(playwright, netns=cable.name) as browser:
+    with chromium(playwright, netns=cable.name, entero=True) as browser:
         yield browser
 
 

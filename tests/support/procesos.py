@@ -21,11 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PORT_SHARES = 8
 
 
-def require(program: str) -> str:
-    """Path of an outside program; a missing one fails in CI (IOT_TEST_REQUIRE_ALL=1) and skips elsewhere."""
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/local/sbin")
+def require(*programs: str) -> str:
+    """Path of the first of these outside programs; none: a failure in CI (IOT_TEST_REQUIRE_ALL=1), else a skip."""
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin:/sbin:/usr/local/sbin"])
+    path = next((found for program in programs if (found := shutil.which(program, path=places))), None)
     if path is None:
-        missing(f"{program} is not on this machine")
+        missing(f"{' or '.join(programs)} is not on this machine")
     return path
 
 
