@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
-from tests.support.navegador import chromium, movil_y_mesa, sin_desborde, sin_faltas
+from tests.support.navegador import chromium, movil_y_mesa, sin_desborde, sin_faltas, tras_prefijo
 from tests.support.pagina import dice, mando, valor, viva
 
 CAIDA = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE", "ERR_FAILED")
@@ -84,14 +83,7 @@ def test_it_lives_below_a_prefix(casa, ventanas):
     luz = casa.aparato("LGT0", "Detrás")
     page = ventanas.abrir(None, service_workers="block")
     page.context.add_init_script("delete window.SharedWorker")  # what a worker asks for could not be led through
-
-    def proxy(route):
-        there = urlsplit(route.request.url)
-        assert there.path.startswith("/casa/"), f"left the prefix: {route.request.url}"
-        route.continue_(url=there._replace(path=there.path.removeprefix("/casa")).geturl())
-
-    page.context.route(f"{casa.base}**", proxy)
-    page.goto(f"{casa.base}casa/")
+    page.goto(tras_prefijo(page, casa.base))
     viva(page)
     mando(page, "Detrás").click()
     expect(dice(page, "Detrás")).to_have_text("Encendiendo…")

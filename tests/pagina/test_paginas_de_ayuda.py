@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.navegador import sin_desborde, sin_faltas
+from tests.support.navegador import sin_desborde, sin_faltas, tras_prefijo
 from tests.support.procesos import free_port
 
 
@@ -18,7 +18,18 @@ def settings():
 @pytest.mark.parametrize("donde", ["docs", "autoridad"])
 def test_it_is_accessible_and_fits(ventanas, donde, talla, tema):
     """axe finds nothing, nothing sticks out, nothing is complained about."""
-    ventanas.permitir("favicon.ico")
     page = ventanas.abrir(donde, talla=talla, tema=tema)
     sin_faltas(page)
     sin_desborde(page)
+
+
+@pytest.mark.parametrize("donde", ["docs", "autoridad"])
+def test_below_a_prefix_it_has_its_looks_and_its_files(ventanas, donde):
+    """Whatever it loads and links to is below the prefix too."""
+    page = ventanas.abrir(None)
+    prefix = tras_prefijo(page, ventanas.base)
+    page.goto(f"{prefix}{donde}")
+    assert page.evaluate("[...document.styleSheets].map(sheet => sheet.cssRules.length > 5)") == [True]
+    own = page.evaluate("[...document.links].map(a => a.href).filter(href => href.startsWith(location.origin))")
+    assert own
+    assert [href for href in own if not href.startswith(prefix)] == []

@@ -166,4 +166,4 @@ def signal_broker(broker: Any, number: int) -> None:
     pid = broker.pid
     assert pid is not None
     os.kill(pid, number)
-    wait_until(lambda: not running(pid), 10, "the broker's end")
+    wait_until(lambda: not running(pid) and broker.pid != pid, 10, "the broker's end, also for who minds it")

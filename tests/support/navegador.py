@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -39,6 +40,7 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    Route,
 )
 
 from tests.support.procesos import require
@@ -202,6 +204,18 @@ def vigiladas(windows: Ventanas) -> Iterator[Ventanas]:
         windows.comprobar()
     finally:
         windows.cerrar()
+
+
+def tras_prefijo(page: Page, base: str) -> str:
+    """The address below which a reverse proxy shows the house at ``base`` to this page; it may ask for nothing else."""
+
+    def proxy(route: Route) -> None:
+        there = urlsplit(route.request.url)
+        assert there.path.startswith("/casa/"), f"left the prefix: {route.request.url}"
+        route.continue_(url=there._replace(path=there.path.removeprefix("/casa")).geturl())
+
+    page.context.route(f"{base}**", proxy)
+    return f"{base}casa/"
 
 
 # --- touching ---------------------------------------------------------------------------------------------------------
