@@ -89,11 +89,11 @@ def _simular(options: argparse.Namespace) -> int:
     _reserve_descriptors(len(specs))
     broker = replace(_broker(options), claves=claves)
     fleet = Fleet(specs, broker, _backend(options), seed=seed, intervalo=options.intervalo, faults=faults)
-    print(f"Simulando {len(specs)} dispositivos (estilo {options.estilo}, semilla {seed}). Ctrl+C para terminar.")
-    for spec in specs if len(specs) <= 20 else ():
-        print(f"  {spec.serial}  {spec.estilo:8} {spec.kind.nombre}")
-    sys.stdout.flush()
-    with _until_signal() as stop:
+    with _until_signal() as stop:  # from here on it is true that it ends with Ctrl+C
+        print(f"Simulando {len(specs)} dispositivos (estilo {options.estilo}, semilla {seed}). Ctrl+C para terminar.")
+        for spec in specs if len(specs) <= 20 else ():
+            print(f"  {spec.serial}  {spec.estilo:8} {spec.kind.nombre}")
+        sys.stdout.flush()
         status = Status(fleet, sys.stdout)
         with fleet:
             _watch(stop, status, options.duracion)

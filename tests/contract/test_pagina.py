@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app import create_app, pagina
+from app import create_app, pagina, salud
 from app.domain.orden import EXPIRADA, RECHAZADA
 from tests.support.edge import EdgeSettings, make_services
 
@@ -157,10 +157,11 @@ def test_both_languages_say_the_same_things(part):
 
 
 def test_what_the_backend_says_in_spanish_it_does_say():
-    """The English words for its notices and for the linter's remarks are of kinds that there are."""
+    """The English words for its notices, the linter's remarks and parts of its health are of kinds that there are."""
     told = {key.removeprefix("dicho.") for part in PARTS for key in words(part, "en") if key.startswith("dicho.")}
     source = "\n".join(path.read_text() for path in [*APP.glob("*.py"), *APP.glob("domain/*.py")])
     made = {kind for kind in told if f'"{kind}"' in source} | {f"orden_{each}" for each in (EXPIRADA, RECHAZADA)}
+    made |= {f"salud_{each}" for each in (*salud.JUDGES, "parada")}
     assert len(told) > 15
     assert told <= made
 

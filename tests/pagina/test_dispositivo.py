@@ -83,6 +83,20 @@ def test_asked_proven_refused(casa, ventanas):
     expect(part(page, "Por qué está así")).to_contain_text("tapa abierta")
 
 
+@pytest.mark.parametrize(
+    ("idioma", "told"), [("es", "no la hizo (sigue apagado)"), ("en", "it did not do it (it is still off)")]
+)
+def test_an_order_that_its_report_contradicts_says_what_it_still_is(casa, ventanas, idioma, told):
+    device = casa.aparato("LGT0", f"Terca {idioma}", estado="inactivo")
+    page = open_device(ventanas, device, idioma=idioma)
+    viva(page)
+    page.locator("#hoja").get_by_role("switch").click()
+    casa.desobedecer(device["serial_number"])
+    orders = page.locator("details[data-de=ordenes]")
+    orders.locator("summary").click()
+    expect(orders.locator("li").first).to_contain_text(told)
+
+
 def test_the_chart_is_read_by_finger_keys_and_table(casa, ventanas, termometro):
     page = open_device(ventanas, termometro)
     chart = page.locator("iot-grafica")

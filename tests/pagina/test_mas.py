@@ -189,6 +189,17 @@ def test_health_in_plain_words(ventanas):
     expect(part.locator("dt").first).to_be_visible()
 
 
+def test_health_speaks_english_too(casa, ventanas):
+    """A house that is well is told of without a word of Spanish."""
+    casa.http.post("/respaldos", {})
+    wait_until(lambda: casa.http.get("/salud").json["respaldos"]["ultimo"], 20, "a backup")
+    page = ventanas.abrir("#/mas/salud", idioma="en")
+    parts = page.locator("li", has=page.locator("summary"))
+    expect(parts.filter(has_text="Connection to the devices")).to_contain_text("connected to the broker")
+    expect(parts.filter(has_text="Backups").locator("small")).to_have_text(re.compile(r"^the last one: .*\d\d:\d\d$"))
+    expect(parts.locator("small[lang=es]")).to_have_count(0)
+
+
 @movil_y_mesa
 def test_the_audit_says_who_did_what(casa, ventanas):
     casa.aparato("LGT0", "Anotada en el registro")

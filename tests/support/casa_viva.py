@@ -95,6 +95,11 @@ class Casa:
         self.informar(serial, estado=estado, version=wanted["version"])
         return wanted
 
+    def desobedecer(self, serial: str) -> None:
+        """It reads what is wanted of it and says that it is the opposite."""
+        wanted = self._asked(serial)
+        self.informar(serial, estado="inactivo" if wanted.get("encendido") else "activo", version=wanted["version"])
+
     def rechazar(self, serial: str, motivo: str) -> None:
         """It refuses what is wanted of it, and says why."""
         wanted = self._asked(serial)

@@ -99,7 +99,7 @@ class Vista {
   async orders(hueco) {
     const { data } = await get(`dispositivos/${this.id}/ordenes?per_page=10`);
     fill(hueco, data.length ? h('ul', { class: 'lista corta' }, data.map((/** @type {any} */ o) => h('li', null,
-      h('time', { datetime: o.creada_en }, moment(o.creada_en)), h('p', null, [...new Set(Object.entries(o.cambios).reverse().map(([k, v]) => changeWords(k, v)))].filter(Boolean).join(', '), ' · ', h('span', { class: { aplicada: 'bien', rechazada: 'mal', expirada: 'mal' }[/** @type {string} */ (o.estado)] ?? '' }, t(`orden.${o.estado}`)), o.motivo && h('small', null, ` (${o.motivo})`),
+      h('time', { datetime: o.creada_en }, moment(o.creada_en)), h('p', null, [...new Set(Object.entries(o.cambios).reverse().map(([k, v]) => changeWords(k, v)))].filter(Boolean).join(', '), ' · ', h('span', { class: { aplicada: 'bien', rechazada: 'mal', expirada: 'mal' }[/** @type {string} */ (o.estado)] ?? '' }, t(`orden.${o.estado}`)), h('small', null, whyNot(o)),
         h('br'), h('small', null, cause(o.causa)))))) : h('p', { class: 'suave' }, t('dispositivo.sin_ordenes')));
   }
 
@@ -187,12 +187,22 @@ function advice(d) {
   return d.conectividad?.estado === 'fuera' ? t('dispositivo.fuera') : '';
 }
 
+/** @param {string} k */
+const settingName = (k) => (k === 'modo' ? t('dispositivo.modo') : k === 'intervalo_envio' ? t('dispositivo.intervalo') : parameterName(k));
+
 /** @param {string} k @param {any} v */
 function changeWords(k, v) {
   if (k === 'encendido') return t(v ? 'dispositivo.encender' : 'dispositivo.apagar');
   if (k === 'anulacion') return v?.hasta ? t('dispositivo.aparte', { cuando: when(v.hasta) }) : '';
   if (['horarios', 'excepciones', 'festivos', 'saltar'].includes(k)) return t('dispositivo.cambio_horario');
-  return `${k === 'modo' ? t('dispositivo.modo') : k === 'intervalo_envio' ? t('dispositivo.intervalo') : parameterName(k)}: ${typeof v === 'object' ? JSON.stringify(v) : v}`;
+  return `${settingName(k)}: ${typeof v === 'object' ? JSON.stringify(v) : v}`;
+}
+
+/** Why an order was not carried out, when more is known than that: the device's own reason, or what it went on saying. @param {any} o */
+function whyNot({ estado, motivo }) {
+  const [, sigue, otra] = /^el dispositivo (?:sigue (\w+)|dice otra cosa de (\w+))/.exec(motivo) ?? [];
+  const dicho = sigue ? t(`orden.sigue_${sigue}`) : otra ? t('orden.otra_cosa', { que: settingName(otra) }) : estado === 'rechazada' ? motivo : '';
+  return dicho && ` (${dicho})`;
 }
 
 /** Who or what wanted it. @param {any} c */
