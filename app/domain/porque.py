@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from app.domain.conectividad import FUERA
-from app.domain.orden import APLICADA, EXPIRADA, RECHAZADA, SUSTITUIDA
+from app.domain.orden import APLICADA, EXPIRADA, RECHAZADA, SUSTITUIDA, sigue
 
 IDIOMAS = ("es", "en")
 Texto = Mapping[str, str]
@@ -85,6 +85,11 @@ _WISH: Mapping[str, Texto] = {
         "en": "It was asked to turn {verbo} and did not confirm it in time",
     },
 }
+_STILL: Mapping[str, Texto] = {
+    sigue(True): {"es": sigue(True), "en": "it is still on"},
+    sigue(False): {"es": sigue(False), "en": "it is still off"},
+}
+"""Why an order was not carried out, when that is the program's own conclusion and not the device's words."""
 _VERB: Mapping[bool, Texto] = {True: {"es": "encender", "en": "on"}, False: {"es": "apagar", "en": "off"}}
 _LOST: Texto = {"es": "No se sabe nada de él desde el {cuando}", "en": "Nothing has been heard of it since {cuando}"}
 _ASIDE: Texto = {"es": "No sigue su horario hasta {fin}", "en": "It does not follow its schedule until {fin}"}
@@ -196,6 +201,7 @@ def _wish(s: Situacion, idioma: str) -> dict[str, Any] | None:
     else:
         return None
     motivo = s.ultima["motivo"] if s.ultima is not None and s.ultima["id"] == orden else ""
+    motivo = _STILL[motivo][idioma] if motivo in _STILL else motivo
     template = _WISH.get(estado, _WISH["abierta"])[idioma]
     frase = template.format(verbo=_VERB[bool(on)][idioma], motivo=motivo).replace(" ()", "")
     return _step("orden", cuando, frase, orden=orden)

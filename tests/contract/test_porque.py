@@ -11,6 +11,7 @@ import pytest
 from app.domain.causa import Causa
 from app.domain.porque import IDIOMAS, REASONS, Hecho, Situacion, explicar, razon_de, tardanza
 from tests.support.mqtt import own_topic
+from tests.support.procesos import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +54,18 @@ def test_refused(backend, http, mqtt, serial):
     mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo", "rechazo": refusal})
     backend.wait_device(serial, estado="inactivo")
     assert "Se pidió encender y el dispositivo no lo hizo (sin agua)." in why(http, device).json["frase"]
+
+
+def test_what_its_report_contradicts(backend, http, mqtt, serial):
+    """The program's own conclusion is in the language of the sentence; the device's own words stay as they are."""
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo", "parametros": {"n": 1}})
+    device = backend.wait_device(serial, estado="inactivo")
+    http.put(f"/dispositivos/{device['id']}", {"encendido": True})
+    version = http.get(f"/dispositivos/{device['id']}/ordenes").json["data"][0]["version"]
+    mqtt.publish(own_topic(serial), {"serial_number": serial, "estado": "inactivo", "version": version})
+    wait_until(lambda: http.get(f"/dispositivos/{device['id']}/ordenes").json["data"][0]["cerrada_en"], 5, "its end")
+    assert "el dispositivo no lo hizo (el dispositivo sigue inactivo)." in why(http, device, "es").json["frase"]
+    assert "It was asked to turn on and did not (it is still off)." in why(http, device, "en").json["frase"]
 
 
 def test_languages(http, detectar):

@@ -95,6 +95,7 @@ def test_an_order_that_its_report_contradicts_says_what_it_still_is(casa, ventan
     orders = page.locator("details[data-de=ordenes]")
     orders.locator("summary").click()
     expect(orders.locator("li").first).to_contain_text(told)
+    expect(orders).to_contain_text("red de confianza" if idioma == "es" else "the trusted network")
 
 
 def test_the_chart_is_read_by_finger_keys_and_table(casa, ventanas, termometro):

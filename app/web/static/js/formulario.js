@@ -69,4 +69,4 @@ export function secret(texto) {
 }
 
 /** How much, in words. @param {number} bytes @param {(n: number, d?: number) => string} num */
-export const size = (bytes, num) => (bytes < 1e6 ? `${num(bytes / 1e3, 0)} kB` : `${num(bytes / 1e6, 1)} MB`);
+export const size = (bytes, num) => (bytes < 1e6 ? `${num(bytes / 1e3, 0)} kB` : bytes < 1e9 ? `${num(bytes / 1e6, 1)} MB` : `${num(bytes / 1e9, 1)} GB`);

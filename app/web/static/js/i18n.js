@@ -32,6 +32,9 @@ export function t(clave, datos = {}) {
 /** Whether there is such a sentence. @param {string} clave */
 export const has = (clave) => clave in textos;
 
+/** What the backend calls somebody or something, which is Spanish, in the page's language. @param {string} palabra @returns {string} */
+export const said = (palabra) => (has(`dicho.${palabra}`) ? t(`dicho.${palabra}`) : palabra);
+
 /** @type {Map<string, Intl.NumberFormat>} */
 const formatos = new Map();
 

@@ -8,7 +8,7 @@ import { Grafica } from '../elementos/grafica.js';
 import { Interruptor } from '../elementos/interruptor.js';
 import { Tira } from '../elementos/tira.js';
 import { confirm, form } from '../formulario.js';
-import { ago, date, moment, sorry, t, when } from '../i18n.js';
+import { ago, date, moment, said, sorry, t, when } from '../i18n.js';
 import { iconOf, judgement, nameOf, parameterName, parametersOf, power, switches, value, valueText } from '../medidas.js';
 import { closeSheet } from '../rutas.js';
 
@@ -206,7 +206,7 @@ function whyNot({ estado, motivo }) {
 }
 
 /** Who or what wanted it. @param {any} c */
-const cause = (c) => [t(`causa.${c.tipo}`), c.nombre ?? c.quien].filter(Boolean).join(' · ');
+const cause = (c) => [t(`causa.${c.tipo}`), c.nombre ?? said(c.quien ?? '')].filter(Boolean).join(' · ');
 
 /** @param {any} fila @param {boolean} sensor whose being on says nothing, while its values do */
 function logRow(fila, sensor) {

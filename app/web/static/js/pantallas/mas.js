@@ -3,7 +3,7 @@ import { del } from '../api.js';
 import { casa } from '../casa.js';
 import { attempt } from '../decir.js';
 import { fill, h, icono } from '../dom.js';
-import { idioma, t } from '../i18n.js';
+import { idioma, said, t } from '../i18n.js';
 
 /** @typedef {'ver' | 'controlar' | 'gestionar' | 'administrar'} Permiso */
 /** Group, and in it: address, icon, what it needs. @type {[string, [string, string, Permiso][]][]} */
@@ -33,7 +33,7 @@ function group(grupo, enlaces) {
 function who() {
   const { usuario, quien } = casa.yo;
   return h('div', { class: 'tarjeta fila quien' }, icono('persona'),
-    h('p', null, h('strong', null, usuario?.nombre ?? t('mas.sin_cuenta')), h('br'), h('small', null, usuario ? t(`rol.${usuario.rol}`) : t('mas.como', { quien: quien ?? '' }))),
+    h('p', null, h('strong', null, usuario?.nombre ?? t('mas.sin_cuenta')), h('br'), h('small', null, usuario ? t(`rol.${usuario.rol}`) : t('mas.como', { quien: said(quien ?? '') }))),
     usuario ? h('button', { class: 'boton plano', onclick: leave }, t('mas.salir')) : h('a', { class: 'boton plano', href: '#/entrar' }, t('mas.entrar')));
 }
 

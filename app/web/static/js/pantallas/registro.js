@@ -4,7 +4,7 @@ import { casa } from '../casa.js';
 import { attempt } from '../decir.js';
 import { h } from '../dom.js';
 import { page } from '../formulario.js';
-import { has, moment, t } from '../i18n.js';
+import { has, moment, said, t } from '../i18n.js';
 import { nameOf } from '../medidas.js';
 
 /** @param {HTMLElement} donde */
@@ -27,5 +27,5 @@ function row(a) {
   const quien = [...casa.dispositivos.values()].find((d) => d.serial_number === a.objeto);
   const mal = a.resultado !== 'hecho';
   return h('li', null, h('time', { datetime: a.instante }, moment(a.instante)), h('p', null, h('strong', null, que), a.objeto && ` ${quien ? nameOf(quien) : a.objeto}`, mal && h('span', { class: 'mal' }, ` · ${t(`registro.${a.resultado}`)}`), h('br'),
-    h('small', null, [a.quien, a.desde, quien && a.objeto].filter(Boolean).join(' · '))));
+    h('small', null, [said(a.quien ?? ''), a.desde, quien && a.objeto].filter(Boolean).join(' · '))));
 }

@@ -24,4 +24,5 @@ export default {
   'medida.movimiento.true': 'Somebody', 'medida.movimiento.false': 'Nobody', 'medida.humo_detectado.true': 'Smoke!', 'medida.humo_detectado.false': 'No smoke',
   'medida.stream_activo.true': 'Recording', 'medida.stream_activo.false': 'Idle',
   'error.sin_conexion': 'There is no connection to the house. Nothing was changed.',
+  'dicho.red de confianza': 'the trusted network', 'dicho.consola': 'the console',
 };
