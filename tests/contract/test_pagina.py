@@ -161,7 +161,7 @@ def test_what_the_backend_says_in_spanish_it_does_say():
     told = {key.removeprefix("dicho.") for part in PARTS for key in words(part, "en") if key.startswith("dicho.")}
     source = "\n".join(path.read_text() for path in [*APP.glob("*.py"), *APP.glob("domain/*.py")])
     made = {kind for kind in told if f'"{kind}"' in source} | {f"orden_{each}" for each in (EXPIRADA, RECHAZADA)}
-    made |= {f"salud_{each}" for each in (*salud.JUDGES, "parada")}
+    made |= {f"salud_{each}" for each in (*salud.JUDGES, "parada", "llenado")}
     assert len(told) > 15
     assert told <= made
 

@@ -95,6 +95,11 @@ def test_an_order_that_its_report_contradicts_says_what_it_still_is(casa, ventan
     orders = page.locator("details[data-de=ordenes]")
     orders.locator("summary").click()
     expect(orders.locator("li").first).to_contain_text(told)
+    casa.http.put(f"/dispositivos/{device['id']}", {"encendido": True})
+    casa.rechazar(device["serial_number"], "el dispositivo sigue caliente")
+    page.reload()
+    orders.locator("summary").click()
+    expect(orders.locator("li").first).to_contain_text("(el dispositivo sigue caliente)")  # its own words stay
     expect(orders).to_contain_text("red de confianza" if idioma == "es" else "the trusted network")
 
 

@@ -200,7 +200,7 @@ function changeWords(k, v) {
 
 /** Why an order was not carried out, when more is known than that: the device's own reason, or what it went on saying. @param {any} o */
 function whyNot({ estado, motivo }) {
-  const [, sigue, otra] = /^el dispositivo (?:sigue (\w+)|dice otra cosa de (\w+))/.exec(motivo) ?? [];
+  const [, sigue, otra] = /^el dispositivo (?:sigue ((?:in)?activo)|dice otra cosa de (\w+))$/.exec(motivo) ?? [];
   const dicho = sigue ? t(`orden.sigue_${sigue}`) : otra ? t('orden.otra_cosa', { que: settingName(otra) }) : estado === 'rechazada' ? motivo : '';
   return dicho && ` (${dicho})`;
 }

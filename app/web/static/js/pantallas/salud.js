@@ -34,8 +34,8 @@ function part(nombre, v) {
 /** The backend's own words, which are Spanish; in another language those of the catalogue for what needs no more. @param {string} nombre @param {any} v */
 function told(nombre, v) {
   const parada = v.vivo === false || v.viva === false;
-  const clave = `dicho.salud_${parada ? 'parada' : nombre}`;
-  if (has(clave) && (parada || nombre === 'disco' || v.estado === 'bien')) return h('small', null, t(clave, { ...v, ultimo: v.ultimo ? moment(v.ultimo) : '—', libre: size(v.libre_bytes ?? 0, num) }));
+  const clave = `dicho.salud_${parada ? 'parada' : v.lleno_el ? 'llenado' : nombre}`;
+  if (has(clave) && (parada || nombre === 'disco' || v.estado === 'bien')) return h('small', null, t(clave, { ...v, ultimo: v.ultimo ? moment(v.ultimo) : '—', libre: size(v.libre_bytes ?? 0, num), lleno: v.lleno_el?.slice(0, 10) }));
   return h('small', { lang: 'es' }, v.detalle.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (/** @type {string} */ x) => moment(x)));
 }
 
